@@ -1,0 +1,18 @@
+"""`fieldrec`, the one command-line program. Each sub-command is a file in `tools/commands/`.
+
+What is slow to import is imported inside the command that needs it, so that `--help` stays fast.
+"""
+
+import typer
+
+from tools.commands import board, cloud, demo, keys, release
+
+main = typer.Typer(
+    no_args_is_help=True,
+    help="Fieldrec: firmware, update cloud and test bench of a battery-powered field recorder.",
+)
+for module in (board, cloud, demo, keys, release):
+    main.add_typer(module.app)
+
+if __name__ == "__main__":
+    main()
