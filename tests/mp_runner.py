@@ -23,4 +23,5 @@ def main(path, names):
         print("\x1e" + json.dumps({"test": name, "error": error}))
 
 
+sys.path.pop(0)  # the folder of this file, whose sub-folders would hide packages of the same name
 main(sys.argv[1], sys.argv[2:])
