@@ -22,7 +22,7 @@ class DeviceTest(pytest.Item):
         env = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen"}
         command = [MICROPYTHON, "-X", "heapsize=1M", str(ROOT / "tests/mp_runner.py"), str(self.path), self.name]
         run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=ROOT)
-        reports = [json.loads(line[1:]) for line in run.stdout.splitlines() if line.startswith("\x1e")]
+        reports = [json.loads(line[1:]) for line in run.stdout.split("\n") if line.startswith("\x1e")]
         if not reports:
             raise DeviceTestFailed(f"the interpreter ended with {run.returncode}:\n{run.stdout}{run.stderr}")
         if reports[0]["error"]:
