@@ -1,0 +1,322 @@
+"""A virtual board: a folder with its flash and card, the world around it, and the interpreter that is its processor.
+
+    board = VirtualBoard.create(folder, files)
+    board.power_on()
+    board.do("press", "PWR_SW1", 1600)
+    board.run_for(2000)
+
+Time is virtual unless `real` is set: it passes only in `run_for` and `run_until`, as fast as the machine can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE))  # world, wiring and max17048 are shared with the interpreter, under these names
+from world import NEVER_US, World  # noqa: E402
+
+MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
+FLASH_BYTES = 4 << 20
+SD_BYTES = 64 << 20
+UTC_S = 1_767_225_600  # 2026-01-01, where virtual time begins
+HANG_S = 20  # of the host's time without a word from the interpreter: its core hangs
+
+
+class BoardError(Exception):
+    """The virtual board can't do what was asked; the text says why."""
+
+
+class VirtualBoard:
+    """Power states: `dead` (no battery), `off` (deep sleep; the world goes on), `on` (the interpreter runs)."""
+
+    def __init__(
+        self, folder: Path, *, seed: int = 1, real: bool = False, rate: float = 1.0,
+        heap: str = "1M", utc_s: int | None = None, on_line: Callable[[str], None] | None = None,
+    ):  # fmt: skip
+        self.folder = Path(folder)
+        self.seed, self.real, self.rate, self.heap = seed, real, rate, heap
+        self.utc_s = utc_s if utc_s is not None else (int(time.time()) if real else UTC_S)
+        self.on_line = on_line
+        self.world = World(self._load_world())
+        self.power = "dead"
+        self.pins: dict[str, int] = {}
+        self.edges: list[tuple[int, str, int]] = []
+        self.lines: list[str] = []
+        self.boots: list[tuple[int, str, str]] = []  # (time, cause, wake)
+        self.ends: list[str] = []
+        self.flash_ops = 0
+        self.cut: list | None = None
+        self.ticks_offset_us = 0
+        self._rtc = ""
+        self._wake: dict = {}
+        self._wdt_due_us = NEVER_US
+        self._process: subprocess.Popen | None = None
+        self._paused = True
+        self._partial = ""
+
+    # -- its folder
+
+    @classmethod
+    def create(cls, folder: Path, files: dict[str, Path | bytes], **options) -> VirtualBoard:
+        """A new board with `files` ({path on the board: file or bytes}) on its flash."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, size in (("flash.img", FLASH_BYTES), ("sd.img", SD_BYTES)):
+            with open(folder / name, "wb") as image:
+                image.truncate(size)
+        loose = folder / "made"
+        loose.mkdir()
+        arguments = []
+        for i, (target, content) in enumerate(sorted(files.items())):
+            if isinstance(content, bytes):
+                source = loose / str(i)
+                source.write_bytes(content)
+            else:
+                source = content
+            arguments.append(f"{source}={target}")
+        _interpret("mkimage.py", str(folder), *arguments)
+        for file in loose.iterdir():
+            file.unlink()
+        loose.rmdir()
+        return cls(folder, **options)
+
+    def _load_world(self) -> dict | None:
+        path = self.folder / "world.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def save(self) -> None:
+        """Keep the world in the folder, so that the board goes on where it was."""
+        (self.folder / "world.json").write_text(json.dumps(self.world.save()))
+
+    # -- power
+
+    @property
+    def now_us(self) -> int:
+        return self.world.now_us
+
+    def power_on(self) -> None:
+        """Put the battery in."""
+        if self.power != "dead":
+            raise BoardError(f"the board has power already, it is {self.power}")
+        self._rtc, self._wake, self._wdt_due_us = "", {}, NEVER_US
+        self._boot("power", "")
+
+    def cut_power(self) -> None:
+        """Pull the battery, here and now."""
+        if self.power == "on":
+            self._order(end="cut")
+            self._await_end()
+        self.power = "dead"
+
+    def close(self) -> None:
+        """Stop the interpreter; the folder stays."""
+        self._kill()
+        self.power = "dead"
+
+    def __enter__(self) -> VirtualBoard:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+    # -- the world
+
+    def do(self, command: str, *arguments) -> None:
+        """Act on the world: a public method of `World` and its arguments."""
+        if command.startswith("_") or not callable(getattr(World, command, None)):
+            raise BoardError(f"the world has no {command!r}")
+        if self.power == "on":
+            self._order(do=[command, *arguments])
+        else:
+            getattr(self.world, command)(*arguments)
+
+    # -- time
+
+    def run_for(self, ms: float) -> None:
+        """Let virtual time pass."""
+        self._run(self.now_us + int(ms * 1000), None)
+
+    def run_until(self, condition: Callable[[], bool], timeout_ms: float, what: str = "the condition") -> None:
+        """Let virtual time pass until `condition()` holds: looked at after every edge, line and stop."""
+        if not self._run(self.now_us + int(timeout_ms * 1000), condition):
+            tail = "\n".join(self.lines[-15:])
+            raise BoardError(f"{what} did not come within {timeout_ms} ms; the board is {self.power}, it said:\n{tail}")
+
+    def expect_line(self, text: str, timeout_ms: float) -> str:
+        """The next line of the console, from here on, that contains `text`."""
+        start = len(self.lines)
+        self.run_until(lambda: any(text in line for line in self.lines[start:]), timeout_ms, f"a line with {text!r}")
+        return next(line for line in self.lines[start:] if text in line)
+
+    def _run(self, target_us: int, condition: Callable[[], bool] | None) -> bool:
+        while True:
+            if condition and condition():
+                return True
+            if self.now_us >= target_us:
+                return condition is None
+            if self.power == "on":
+                self._grant(target_us, condition is not None)
+            else:
+                self._pass_off(target_us)
+
+    def _grant(self, target_us: int, stop_on_edge: bool) -> None:
+        self._order(until=target_us, stop_on_edge=stop_on_edge)
+        self._paused = False
+        while self.power == "on" and not self._paused:
+            self._listen(HANG_S)
+
+    def _pass_off(self, target_us: int) -> None:
+        """Time without the processor: the world goes on, and may wake it."""
+        wake = self._wake_due() if self.power == "off" else ""
+        while not wake and self.now_us < target_us:
+            timer_us = self._wake.get("timer_us") or NEVER_US
+            step_us = min(target_us, self.world.next_us(), timer_us if self.power == "off" else NEVER_US)
+            self.world.advance(max(self.now_us, step_us))
+            wake = self._wake_due() if self.power == "off" else ""
+        if wake:
+            self._boot("wake", wake)
+
+    def _wake_due(self) -> str:
+        for name in ("ext0", "ext1"):
+            entry = self._wake.get(name)
+            if entry and any(self.world.levels[s] == entry[1] for s in entry[0]):
+                return name
+        timer_us = self._wake.get("timer_us")
+        return "timer" if timer_us is not None and self.now_us >= timer_us else ""
+
+    # -- the interpreter
+
+    def _boot(self, cause: str, wake: str) -> None:
+        message = {
+            "world": self.world.save(), "cause": cause, "wake": wake, "rtc": self._rtc, "seed": self.seed,
+            "real": self.real, "rate": self.rate, "utc_s": self.utc_s, "folder": str(self.folder.resolve()),
+            "unique_id": f"{self.seed:012x}", "cut": self.cut, "wdt_due_us": self._wdt_due_us,
+            "ticks_offset_us": self.ticks_offset_us, "raw_repl": False, "repl": False,
+        }  # fmt: skip
+        down_read, down_write = os.pipe()
+        up_read, up_write = os.pipe()
+        self._process = _start(["-X", f"heapsize={self.heap}", "rom.py"], (down_read, up_write))
+        os.close(down_read)
+        os.close(up_write)
+        self._down, self._up = open(down_write, "w", buffering=1), open(up_read, "rb", buffering=0)
+        self._received = b""
+        self._out = self._process.stdout
+        os.set_blocking(self._out.fileno(), False)
+        self.cut = None
+        self.power = "on"
+        self.boots.append((self.now_us, cause, wake))
+        self._send(message)
+
+    def _send(self, message: dict) -> None:
+        with contextlib.suppress(BrokenPipeError):  # its end is noticed where its words are read
+            self._down.write(json.dumps(message) + "\n")
+
+    def _order(self, **order) -> None:
+        self._send(order)
+
+    def _listen(self, timeout_s: float) -> bool:
+        """Wait for words of the interpreter and act on them; False if none came in time."""
+        ready, _, _ = select.select([self._up, self._out], [], [], timeout_s)
+        if self._out in ready:
+            self._read_console()
+        if self._up in ready:
+            data = self._up.read(65536)
+            if not data:
+                self._ended({"how": "exit", "world": self.world.save()})
+                return True
+            *messages, self._received = (self._received + data).split(b"\n")
+            for message in messages:
+                self._handle(json.loads(message))
+        if not ready:
+            self._ended({"how": "wdt", "world": self.world.save()})  # nothing else ends a core that hangs
+        return bool(ready)
+
+    def _read_console(self) -> None:
+        data = self._out.read() or b""
+        *lines, self._partial = (self._partial + data.decode(errors="replace")).split("\n")
+        for line in lines:
+            self.lines.append(line.rstrip("\r"))
+            if self.on_line:
+                self.on_line(self.lines[-1])
+
+    def _handle(self, message: dict) -> None:
+        kind = message["ev"]
+        if kind == "edge":
+            self.pins[message["signal"]] = message["value"]
+            self.edges.append((message["t"], message["signal"], message["value"]))
+        elif kind == "paused":
+            self._read_console()
+            self.world = World(message["world"])
+            self._paused = True
+        elif kind == "end":
+            self._ended(message)
+        elif kind == "utc":
+            self.utc_s = message["utc_s"]
+
+    def _await_end(self) -> None:
+        while self.power == "on":
+            self._listen(HANG_S)
+
+    def _ended(self, message: dict) -> None:
+        """The processor stopped: what its end means for the next start."""
+        how = message["how"]
+        self._read_console()
+        self._kill()
+        self.world = World(message["world"])
+        self.world.duty = 0.0  # the load's gate has a pull-down
+        for name, value in list(self.pins.items()):
+            if value:
+                self.pins[name] = 0
+                self.edges.append((self.now_us, name, 0))
+        self.ends.append(how)
+        self.flash_ops = message.get("flash_ops", 0)
+        self._rtc = message.get("rtc", self._rtc)
+        self._wake = message.get("wake", {})
+        self._wdt_due_us = message["wdt_due_us"] if how == "soft" else NEVER_US
+        if how in ("cut", "exit"):
+            self.power, self._rtc = "dead", ""
+        elif how == "deepsleep":
+            self.power = "off"
+        else:
+            self._boot(how, "")
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._down, self._up, self._out):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        self._process = None
+
+
+def _start(arguments: list[str], fds: Iterable[int]) -> subprocess.Popen:
+    fds = tuple(fds)
+    env = {"MICROPYPATH": f"{HERE / 'rom'}:{HERE}:.frozen", "FIELDREC_BOARD_FDS": ",".join(map(str, fds))}
+    return subprocess.Popen(
+        [MICROPYTHON, *arguments[:-1], str(HERE / "rom" / arguments[-1])],
+        env={**os.environ, **env}, pass_fds=fds, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=HERE / "rom",
+    )  # fmt: skip
+
+
+def _interpret(script: str, *arguments: str) -> str:
+    """Run a script of `rom/` on the plain interpreter and return what it printed."""
+    env = {**os.environ, "MICROPYPATH": f"{HERE / 'rom'}:{HERE}:.frozen"}
+    run = subprocess.run(
+        [MICROPYTHON, str(HERE / "rom" / script), *arguments], env=env, capture_output=True, text=True, timeout=120
+    )
+    if run.returncode:
+        raise BoardError(f"{script} ended with {run.returncode}:\n{run.stdout}{run.stderr}")
+    return run.stdout

@@ -1,0 +1,345 @@
+"""`machine` of the virtual board, at MicroPython's own API; what a pin or a bus does is `sim.world`'s matter."""
+
+import io
+import math
+import struct
+
+import sim
+from max17048 import ADDRESS as _GAUGE_ADDRESS
+from wiring import SIGNALS as _SIGNALS
+from wiring import THERMISTOR_ADC as _THERMISTOR_ADC
+from wiring import WAKE_TO_CODE_US as _WAKE_TO_CODE_US
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+PIN_WAKE = EXT0_WAKE = 2
+EXT1_WAKE, TIMER_WAKE = 3, 4
+_CAUSES = {"power": PWRON_RESET, "reset": HARD_RESET, "wdt": WDT_RESET, "wake": DEEPSLEEP_RESET, "soft": SOFT_RESET}
+_WAKES = {"": 0, "ext0": EXT0_WAKE, "ext1": EXT1_WAKE, "timer": TIMER_WAKE}
+_EIO, _ENODEV, _ETIMEDOUT = 5, 19, 116
+_I2C_FRAME_US = 90  # nine clocks at 100 kHz
+_TONE_BYTES, _TONE_PERIOD = 4096, 32
+
+wake_config = {"ext0": None, "ext1": None}  # set by the esp32 module
+_rtc_memory = bytearray()
+
+
+def reset_cause():
+    return _CAUSES[sim.config["cause"]]
+
+
+def wake_reason():
+    return _WAKES[sim.config["wake"]]
+
+
+def unique_id():
+    return bytes.fromhex(sim.config["unique_id"])
+
+
+def freq(hz=None):
+    return 240_000_000
+
+
+def disable_irq():
+    before, sim.irq_blocked = sim.irq_blocked, True
+    return before
+
+
+def enable_irq(state):
+    sim.irq_blocked = state
+
+
+def idle():
+    sim.sleep_us(1000)
+
+
+def _stop(how, sleep_ms=None):
+    timer_us = None if sleep_ms is None else sim.world.now_us + sleep_ms * 1000
+    sim.end(how, rtc=bytes(_rtc_memory).hex(), wake=dict(wake_config, timer_us=timer_us))
+
+
+def reset():
+    _stop("reset")
+
+
+def soft_reset():
+    _stop("soft")
+
+
+def deepsleep(time_ms=None):
+    _stop("deepsleep", time_ms)
+
+
+def lightsleep(time_ms=None):
+    """Sleep until a wake signal is active or the time is over; memory and pins are kept."""
+    end_us = sim.now_us() + (1 << 50 if time_ms is None else time_ms * 1000)
+    while sim.world.now_us < end_us and not _wake_active():
+        sim.sleep_us(max(1, min(end_us, sim.world.next_us()) - sim.world.now_us))
+
+
+def _wake_active():
+    entries = [entry for entry in wake_config.values() if entry]
+    return any(sim.world.levels[name] == level for names, level in entries for name in names)
+
+
+class Pin:
+    IN, OUT, OPEN_DRAIN = 1, 3, 7
+    PULL_DOWN, PULL_UP = 1, 2
+    IRQ_RISING, IRQ_FALLING = 1, 2
+    WAKE_LOW, WAKE_HIGH = 4, 5
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None):
+        self._id = id
+        self._signal = _SIGNALS.get(id)
+        self._out = 0
+        self.init(mode, pull, value=value)
+
+    def init(self, mode=-1, pull=-1, *, value=None):
+        self._mode = mode
+        if value is not None:
+            self.value(value)
+
+    def value(self, x=None):
+        if x is None:
+            return self._out if self._mode in (self.OUT, self.OPEN_DRAIN) else self._input()
+        x = 1 if x else 0
+        if x != self._out:
+            self._out = x
+            if self._signal:
+                sim.edge(self._signal, x)
+        return None
+
+    def _input(self):
+        sim.now_us()  # so that what is due has happened
+        return sim.world.levels.get(self._signal, 0)
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def toggle(self):
+        self.value(not self._out)
+
+    def irq(self, handler=None, trigger=IRQ_RISING | IRQ_FALLING, hard=False):
+        sim.irq_handlers[self._signal] = (handler, trigger, self)
+
+
+class ADC:
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+
+    def __init__(self, id, *, atten=ATTN_0DB):
+        self._id = id._id if isinstance(id, Pin) else id
+
+    def read_uv(self):
+        """Calibrated microvolts, in the steps of 1 mV that ESP-IDF's calibration gives."""
+        sim.spend(100)
+        uv = sim.world.thermistor_uv() if self._id == _THERMISTOR_ADC else 0
+        return (uv + 500) // 1000 * 1000
+
+    def read_u16(self):
+        return min(65535, self.read_uv() * 65535 // 3_300_000)
+
+
+class PWM:
+    def __init__(self, dest, *, freq=1000, duty_u16=0):
+        self._signal = dest._signal
+        self._freq = freq
+        self._duty = -1
+        self.duty_u16(duty_u16)
+
+    def freq(self, value=None):
+        if value is None:
+            return self._freq
+        self._freq = value
+        return None
+
+    def duty_u16(self, duty_u16=None):
+        if duty_u16 is None:
+            return self._duty
+        if duty_u16 != self._duty:
+            self._duty = duty_u16
+            if self._signal == "LOAD":
+                sim.now_us()
+                sim.world.duty = duty_u16 / 65535
+            sim.edge(self._signal, duty_u16)
+        return None
+
+    def deinit(self):
+        self.duty_u16(0)
+
+
+class I2C:
+    def __init__(self, id, *, scl=None, sda=None, freq=400_000, timeout=50_000):
+        self._frame_us = _I2C_FRAME_US * 100_000 // freq
+
+    def _spend(self, frames):
+        sim.spend(frames * self._frame_us)
+
+    def _gauge(self, addr):
+        if addr != _GAUGE_ADDRESS:
+            raise OSError(_ENODEV)
+        if sim.world.gauge_fault == "stuck_sda":
+            raise OSError(_ETIMEDOUT)
+        return sim.world.gauge
+
+    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
+        buf = bytearray(nbytes)
+        self.readfrom_mem_into(addr, memaddr, buf, addrsize=addrsize)
+        return bytes(buf)
+
+    def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
+        self._spend(3 + len(buf))
+        gauge = self._gauge(addr)
+        for i in range(0, len(buf), 2):
+            word = gauge.read(memaddr + i)
+            if word is None:
+                raise OSError(_ENODEV)
+            buf[i] = word >> 8
+            if i + 1 < len(buf):
+                buf[i + 1] = word & 0xFF
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        self._spend(2 + len(buf))
+        gauge = self._gauge(addr)
+        if len(buf) != 2 or not gauge.write(memaddr, buf[0] << 8 | buf[1]):
+            raise OSError(_EIO)
+
+    def scan(self):
+        self._spend(112)
+        return [] if sim.world.gauge_fault in ("nack", "stuck_sda") else [_GAUGE_ADDRESS]
+
+
+class I2S(io.IOBase):
+    """The microphone: samples come at the pace of the board's clock, and it always hears a 1 kHz tone."""
+
+    RX, TX = 0, 1
+    MONO, STEREO = 0, 1
+
+    def __init__(self, id, *, sck, ws, sd, mode, bits, format, rate, ibuf):
+        self._bytes_per_s = rate * bits // 8
+        self._ibuf = ibuf
+        self._started_us = sim.now_us()
+        self._taken = 0
+        self._tone = _tone()
+        self._alarm_us = 0
+
+    def _available(self):
+        sent = (sim.now_us() - self._started_us) * self._bytes_per_s // 1_000_000 & ~1
+        if sent - self._taken > self._ibuf:
+            self._taken = sent - self._ibuf  # the DMA ring overwrote its oldest, in silence, as I2S does
+        return sent - self._taken
+
+    def ioctl(self, request, arg):
+        if request != 3:  # MP_STREAM_POLL
+            return -1
+        wanted = self._ibuf // 4
+        if self._available() >= wanted:
+            return arg & 1
+        if self._alarm_us <= sim.world.now_us:
+            missing = wanted - self._available()
+            self._alarm_us = sim.world.now_us + missing * 1_000_000 // self._bytes_per_s + 1
+            sim.alarm(self._alarm_us, _nothing)
+        return 0
+
+    def readinto(self, buf):
+        while self._available() < 2:
+            sim.sleep_us(1000)
+        n = min(len(buf) & ~1, self._available(), _TONE_BYTES)
+        start = self._taken % _TONE_PERIOD
+        buf[:n] = self._tone[start : start + n]
+        self._taken += n
+        return n
+
+    def deinit(self):
+        self._ibuf = 0
+
+
+def _nothing():
+    """An alarm whose only use is that time stops there, so that what waits is polled."""
+
+
+def _tone():
+    """A 1 kHz sine of a quarter of full scale at 16 kHz, 16-bit little-endian; any _TONE_BYTES of it can be cut out."""
+    period = b"".join(struct.pack("<h", int(8192 * math.sin(2 * math.pi * i / 16))) for i in range(16))
+    return memoryview(period * (_TONE_BYTES // _TONE_PERIOD + 1))
+
+
+class RTC:
+    def __init__(self, id=0):
+        pass
+
+    def memory(self, data=None):
+        if data is None:
+            return bytes(_rtc_memory)
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        _rtc_memory[:] = data
+        return None
+
+    def datetime(self, datetimetuple=None):
+        import time
+
+        if datetimetuple is not None:
+            year, month, day, _, hour, minute, second, _ = datetimetuple
+            sim.config["utc_s"] += time.mktime((year, month, day, hour, minute, second, 0, 0)) - time.time()
+            sim.tell(ev="utc", utc_s=sim.config["utc_s"])
+            return None
+        year, month, day, hour, minute, second, weekday, _ = time.gmtime()
+        return (year, month, day, weekday, hour, minute, second, sim.world.now_us % 1_000_000)
+
+
+class WDT:
+    def __init__(self, *, id=0, timeout=5000):
+        sim.wdt_timeout_us = timeout * 1000
+        sim.tell(ev="wdt", timeout_ms=timeout)
+        self.feed()
+
+    def feed(self):
+        sim.wdt_due_us = sim.now_us() + sim.wdt_timeout_us
+
+
+class SDCard:
+    def __init__(self, slot=1, width=1, cd=None, wp=None, sck=None, miso=None, mosi=None, cs=None, cmd=None, data=None, freq=20_000_000):
+        self._file = open_image("sd.img")
+        self._blocks = self._file.seek(0, 2) // 512
+
+    def readblocks(self, block_num, buf):
+        self._file.seek(block_num * 512)
+        self._file.readinto(buf)
+
+    def writeblocks(self, block_num, buf):
+        sim.spend(300 + len(buf) // 512 * 60)
+        self._file.seek(block_num * 512)
+        self._file.write(buf)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self._blocks
+        return 512 if op == 5 else 0
+
+    def info(self):
+        return (self._blocks * 512, 512)
+
+    def deinit(self):
+        pass
+
+
+def open_image(name):
+    """A file of the board's folder on the host; opened before the board's own file system hides it."""
+    return _images[name]
+
+
+_images = {}
+
+
+def power_up():
+    """Called once by the ROM, before any code of the board."""
+    for name in ("flash.img", "sd.img"):
+        _images[name] = open(sim.config["folder"] + "/" + name, "r+b")
+    _rtc_memory[:] = bytes.fromhex(sim.config["rtc"])
+    sim.wdt_due_us = sim.config["wdt_due_us"]
+    if sim.config["cause"] == "wake":
+        sim.run_to(sim.boot_us + _WAKE_TO_CODE_US)

@@ -1,0 +1,247 @@
+"""The board's clock and its line to the supervisor: what stands behind every stand-in module of this folder.
+
+Virtual time jumps from event to event and is deterministic. *Live* time follows the host's clock at `rate`: on
+request, and for as long as a real socket is waited for, which would otherwise race the jumps.
+
+The supervisor grants time (`until`); at its end the board stands still, reports, and waits for orders.
+Messages are JSON lines: to the board {"until"|"do"|"end"|"ping": ...}, from it {"ev": ...}.
+"""
+
+import gc
+import json
+import os
+import select
+import sys
+
+import utime as host
+from world import NEVER_US, World
+
+_READ_COST_US = 2  # a look at the clock takes time, or a loop that only looks would never end
+_POLL_MS = 10
+_EPOCH_2000 = 946684800  # MicroPython's epoch on a board
+
+config: dict = {}
+world = World()
+boot_us = 0
+alarms = []  # [time_us, function]: what peripherals wait for
+irq_handlers = {}  # signal -> (handler, trigger mask, pin)
+irq_blocked = False
+wdt_timeout_us = 0
+wdt_due_us = NEVER_US
+flash_ops = 0
+
+_until_us = 0
+_stop_on_edge = False
+_edge_seen = False
+_live = False
+_live_host_us = 0
+_live_start_us = 0
+_down = None
+_up = None
+_orders = select.poll()
+
+
+def start():
+    """Take the boot message from the supervisor; nothing of the board runs before."""
+    global config, world, boot_us, _down, _up
+    down, up = (int(fd) for fd in os.getenv("FIELDREC_BOARD_FDS").split(","))
+    _down, _up = open(down, "rb"), open(up, "wb")
+    _orders.register(_down, select.POLLIN)
+    config = json.loads(_down.readline())
+    world = World(config["world"])
+    boot_us = world.now_us
+    if config["real"]:
+        _go_live()
+
+
+def tell(**message):
+    _up.write(json.dumps(message) + "\n")
+
+
+# -- the clock
+
+
+def now_us():
+    """Microseconds of the board's clock since it was made."""
+    if _live:
+        _follow()
+    elif world.now_us + _READ_COST_US < min(_next_us(), _until_us):
+        world.now_us += _READ_COST_US
+    else:
+        run_to(world.now_us + _READ_COST_US)
+    return world.now_us
+
+
+def uptime_us():
+    """Since the last start; `ticks_offset_us` lets a run begin shortly before ticks wrap."""
+    return now_us() - boot_us + config["ticks_offset_us"]
+
+
+def utc_s():
+    """Seconds since 2000-01-01 UTC, as a board's RTC counts."""
+    return config["utc_s"] - _EPOCH_2000 + now_us() // 1000000
+
+
+def spend(us):
+    """Time that an operation of the hardware takes; live, it takes the time it takes."""
+    if not _live:
+        run_to(world.now_us + us)
+
+
+def sleep_us(us):
+    """Sleep; interrupts, alarms and orders are served meanwhile."""
+    target = now_us() + us
+    while world.now_us < target:
+        if _live:
+            _wait_orders(_host_ms(min(target, _next_us())))
+            _follow()
+        else:
+            run_to(target)
+
+
+def _next_us():
+    return min(world.next_us(), alarms[0][0] if alarms else NEVER_US, wdt_due_us)
+
+
+def run_to(target_us):
+    """Let time pass up to `target_us`; what is due on the way happens at its own time."""
+    while world.now_us < target_us:
+        if not _live and world.now_us >= _until_us:
+            _pause()
+        stop_us = min(target_us, _next_us())
+        if not _live:
+            stop_us = min(stop_us, _until_us)
+        changed = world.advance(max(stop_us, world.now_us))
+        if world.now_us >= wdt_due_us:
+            end("wdt")
+        while alarms and alarms[0][0] <= world.now_us:
+            alarms.pop(0)[1]()
+        for signal, level in changed:
+            _interrupt(signal, level)
+        if _edge_seen and _stop_on_edge and not _live:
+            _pause()
+
+
+def alarm(at_us, function):
+    """Call `function` at a time of the board's clock."""
+    i = len(alarms)
+    while i and alarms[i - 1][0] > at_us:
+        i -= 1
+    alarms.insert(i, (at_us, function))
+
+
+def _interrupt(signal, level):
+    entry = irq_handlers.get(signal)
+    if entry and entry[0] and entry[1] & (1 if level else 2) and not irq_blocked:
+        entry[0](entry[2])
+
+
+def edge(signal, value):
+    """An output changed."""
+    global _edge_seen
+    _edge_seen = True
+    tell(ev="edge", t=world.now_us, signal=signal, value=value)
+
+
+# -- live time
+
+
+def _go_live():
+    global _live, _live_host_us, _live_start_us
+    _live, _live_host_us, _live_start_us = True, host.ticks_us(), world.now_us
+
+
+def _leave_live():
+    global _live
+    if not config["real"]:
+        _live = False
+
+
+def _follow():
+    elapsed = host.ticks_diff(host.ticks_us(), _live_host_us)
+    target = _live_start_us + int(elapsed * config["rate"])
+    if elapsed > 1 << 40:
+        _go_live()  # long before the host's ticks wrap
+    if target > world.now_us:
+        run_to(target)
+
+
+def _host_ms(target_us):
+    return max(0, min(1000, int((target_us - world.now_us) / config["rate"] / 1000) + 1))
+
+
+def _wait_orders(timeout_ms):
+    if _orders.poll(timeout_ms):
+        _obey()
+
+
+# -- the supervisor's orders
+
+
+def _obey():
+    global _until_us, _stop_on_edge
+    line = _down.readline()
+    if not line:
+        sys.exit(0)  # the supervisor is gone
+    order = json.loads(line)
+    if "until" in order:
+        _until_us = order["until"]
+        _stop_on_edge = order.get("stop_on_edge", False)
+    elif "do" in order:
+        getattr(world, order["do"][0])(*order["do"][1:])
+        for signal, level in world.advance(world.now_us):
+            _interrupt(signal, level)
+    elif "end" in order:
+        end(order["end"])
+    elif "ping" in order:
+        tell(ev="pong", ping=order["ping"])
+
+
+def _pause():
+    """The granted time is used up: report, and stand still until there is more."""
+    global _edge_seen
+    _edge_seen = False
+    tell(ev="paused", world=world.save(), mem_free=gc.mem_free())
+    before = _until_us
+    _obey()
+    while _until_us <= world.now_us and _until_us <= before:
+        _obey()
+
+
+def end(how, **more):
+    """Stop here and now, as silicon does: no `finally` runs, no file is closed."""
+    tell(ev="end", how=how, world=world.save(), wdt_due_us=min(wdt_due_us, NEVER_US), flash_ops=flash_ops, **more)
+    while True:
+        _down.readline()  # until the supervisor ends the process
+
+
+# -- what asyncio waits with
+
+
+def wait_io(io_queue, timeout_ms):
+    """Let time pass until an object of the queue is ready, or `timeout_ms` (-1: for ever) is over."""
+    real = _has_sockets(io_queue.map)
+    if real and not _live:
+        _go_live()
+    elif _live and not real:
+        _leave_live()
+    target = NEVER_US if timeout_ms < 0 else now_us() + timeout_ms * 1000
+    while True:
+        if _live:
+            _wait_orders(0)
+            _follow()
+        if io_queue.map and io_queue.poller.poll(0):
+            return
+        if world.now_us >= target:
+            return
+        stop_us = min(target, _next_us())
+        if not _live:
+            run_to(stop_us)
+        elif real:
+            io_queue.poller.poll(min(_POLL_MS, _host_ms(stop_us)))
+        else:
+            _wait_orders(min(_POLL_MS if io_queue.map else 1000, _host_ms(stop_us)))
+
+
+def _has_sockets(waiting):
+    return any(type(entry[2]).__name__ in ("socket", "SSLSocket") for entry in waiting.values())

@@ -1,0 +1,57 @@
+"""`time` of the board: MicroPython's own functions, on the board's clock. The epoch is 2000-01-01, as on ESP32."""
+
+import sim
+import utime as _host
+
+_PERIOD = 1 << 30  # of ticks on a 32-bit board; the interpreter under us has 64 bits
+_OFFSET = 946684800  # the interpreter under us counts from 1970
+
+
+def ticks_ms():
+    return sim.uptime_us() // 1000 % _PERIOD
+
+
+def ticks_us():
+    return sim.uptime_us() % _PERIOD
+
+
+ticks_cpu = ticks_us
+
+
+def ticks_add(ticks, delta):
+    return (ticks + delta) % _PERIOD
+
+
+def ticks_diff(ticks1, ticks2):
+    return (ticks1 - ticks2 + _PERIOD // 2) % _PERIOD - _PERIOD // 2
+
+
+def sleep(seconds):
+    sim.sleep_us(int(seconds * 1000000))
+
+
+def sleep_ms(ms):
+    sim.sleep_us(ms * 1000)
+
+
+def sleep_us(us):
+    sim.sleep_us(us)
+
+
+def time():
+    return sim.utc_s()
+
+
+def time_ns():
+    return sim.utc_s() * 1000000000 + sim.world.now_us % 1000000 * 1000
+
+
+def gmtime(secs=None):
+    return _host.gmtime((time() if secs is None else secs) + _OFFSET)
+
+
+localtime = gmtime
+
+
+def mktime(local_time):
+    return int(_host.mktime(local_time)) - _OFFSET

@@ -1,0 +1,155 @@
+"""The world around a virtual board: keys, cell, temperature, fuel gauge. Runs on MicroPython and CPython.
+
+The supervisor holds the world while the board is off and hands it to the interpreter at each boot, where the
+board's clock runs; it comes back with the reason of the next stop. So there is one model, and a sample of the
+gauge costs no message between processes.
+
+Times are microseconds of virtual time since the board was made. A *signal* is a wire with a level.
+"""
+
+import math
+
+from max17048 import Max17048, power_on
+from wiring import DIVIDER_OHM, DIVIDER_UV, NTC_BETA, NTC_KELVIN, NTC_OHM
+
+NEVER_US = 1 << 60
+
+# a linear cell: 3000 mAh between 3.0 V and 4.2 V open-circuit
+_EMPTY_MV, _FULL_MV = 3000, 4200
+_MAS_PER_MV = 9000.0
+_CELL_OHM = 0.15
+_LOAD_OHM = 10.0
+_KELVIN_PER_W = 12.0  # the load's heat in the housing
+_THERMAL_TAU_S = 600.0
+_COMPARATOR_DECIC = 550  # the thermal comparator that drives PWR_SW4, with 1 C of hysteresis
+
+_IDLE_LEVELS = {"PWR_SW1": 1, "PWR_SW2": 1, "PWR_SW4": 0, "USB": 0, "CHARGER": 0}
+_ACTIVE_LEVEL = {"PWR_SW1": 0, "PWR_SW2": 0, "PWR_SW4": 1, "USB": 1, "CHARGER": 1}
+_BOUNCE_US = (900, 2100, 3300, 5200, 7400)  # edges of a bouncing contact, after the first
+
+
+class World:
+    def __init__(self, saved=None):
+        self.now_us = 0
+        self.levels = dict(_IDLE_LEVELS)
+        self.pending = []  # [time_us, signal, level], in order of time
+        self.ocv_mv = 3900.0
+        self.duty = 0.0
+        self.temp_c = 25.0
+        self.ambient_c = 25.0
+        self.link = True
+        self.gauge_fault = ""
+        self.gauge_state = power_on()
+        self.event_line = -1  # -1: driven by the comparator; 0 or 1: forced
+        for name, value in (saved or {}).items():
+            setattr(self, name, value)
+        self.gauge = Max17048(self, self.gauge_state)
+
+    def save(self):
+        """Everything that makes up the world, as JSON can carry it."""
+        return {name: value for name, value in self.__dict__.items() if name != "gauge"}
+
+    # -- what a person or a test does to the board
+
+    def press(self, signal, ms, bounce=False, after_ms=0):
+        """Press a key after `after_ms` and let it go `ms` later; a bouncing contact chatters at both edges."""
+        if ms <= 0 or after_ms < 0:
+            raise ValueError("a press takes a positive time, not %r ms after %r ms" % (ms, after_ms))
+        start = self.now_us + int(after_ms * 1000)
+        self.schedule(start, signal, True, bounce)
+        self.schedule(start + int(ms * 1000), signal, False, bounce)
+
+    def hold(self, signal):
+        self.schedule(self.now_us, signal, True)
+
+    def release(self, signal):
+        self.schedule(self.now_us, signal, False)
+
+    def schedule(self, at_us, signal, active, bounce=False):
+        if signal not in _ACTIVE_LEVEL:
+            raise ValueError("no signal %r; there are %s" % (signal, ", ".join(sorted(_ACTIVE_LEVEL))))
+        level = _ACTIVE_LEVEL[signal] if active else _IDLE_LEVELS[signal]
+        edges = [(at_us, level)]
+        if bounce:
+            # an odd number of further edges would end on the wrong level
+            edges += [(at_us + us, level ^ (i + 1 & 1)) for i, us in enumerate(_BOUNCE_US[:4])]
+        for at, value in edges:
+            self._insert([at, signal, value])
+
+    def _insert(self, event):
+        i = len(self.pending)
+        while i and self.pending[i - 1][0] > event[0]:
+            i -= 1
+        self.pending.insert(i, event)
+
+    def battery_mv(self, mv):
+        """Set the open-circuit voltage of the cell: what an unloaded gauge reads."""
+        self.ocv_mv = float(mv)
+
+    def temperature_c(self, c):
+        """Set the temperature of cell and housing, and hold the surroundings there."""
+        self.temp_c = self.ambient_c = float(c)
+
+    def force_event_line(self, level):
+        self.event_line = level
+
+    def set_gauge_fault(self, kind):
+        """'' | nack | zeros | ones | frozen | stuck_sda"""
+        self.gauge_fault = kind
+        self.gauge.freeze()
+
+    def set_link(self, up):
+        self.link = bool(up)
+
+    # -- what passes by itself
+
+    def next_us(self):
+        return self.pending[0][0] if self.pending else NEVER_US
+
+    def advance(self, to_us):
+        """Let time pass; returns the signals that changed: [(signal, level)]."""
+        self._physics((to_us - self.now_us) / 1e6)
+        self.now_us = to_us
+        changed = []
+        while self.pending and self.pending[0][0] <= to_us:
+            _, signal, level = self.pending.pop(0)
+            self._set(signal, level, changed)
+        self._set("PWR_SW4", self._event_level(), changed)
+        return changed
+
+    def _set(self, signal, level, changed):
+        if self.levels[signal] != level:
+            self.levels[signal] = level
+            changed.append((signal, level))
+
+    def _event_level(self):
+        if self.event_line >= 0:
+            return self.event_line
+        hot = _COMPARATOR_DECIC - 10 if self.levels["PWR_SW4"] else _COMPARATOR_DECIC
+        return 1 if self.temp_c * 10 >= hot else 0
+
+    def _physics(self, dt_s):
+        load_a = self.load_a()
+        if load_a:
+            self.ocv_mv = max(0.0, self.ocv_mv - load_a * 1000 * dt_s / _MAS_PER_MV)
+        rest_c = self.ambient_c + load_a * load_a * _LOAD_OHM * _KELVIN_PER_W
+        if self.temp_c != rest_c:
+            self.temp_c = rest_c + (self.temp_c - rest_c) * math.exp(-dt_s / _THERMAL_TAU_S)
+
+    # -- what instruments see
+
+    def load_a(self):
+        return self.duty * self.ocv_mv / 1000 / (_LOAD_OHM + _CELL_OHM)
+
+    def cell_mv(self):
+        """Voltage at the cell's terminals: it sags under the load."""
+        return self.ocv_mv - self.load_a() * _CELL_OHM * 1000
+
+    def soc_pct(self):
+        return min(100.0, max(0.0, (self.ocv_mv - _EMPTY_MV) * 100 / (_FULL_MV - _EMPTY_MV)))
+
+    def thermistor_uv(self):
+        """The divider's voltage at the ADC pin."""
+        kelvin = self.temp_c + 273.15
+        ohm = NTC_OHM * math.exp(NTC_BETA * (1 / kelvin - 1 / NTC_KELVIN))
+        return int(DIVIDER_UV * ohm / (ohm + DIVIDER_OHM))
