@@ -33,7 +33,7 @@ def parse(data):
     """(payload type, payload, [(keyid, 64-byte signature)]) of an envelope. Nothing is verified here."""
     try:
         envelope = json.loads(data)
-    except (ValueError, RuntimeError):  # the latter: nested too deeply
+    except (ValueError, RuntimeError, MemoryError):  # the latter two: nested too deeply
         raise EnvelopeError("envelope is not JSON") from None
     _need(type(envelope) is dict, "is no object")
     payload_type, signatures = envelope.get("payloadType"), envelope.get("signatures")

@@ -1,0 +1,117 @@
+"""The two slots `/a` and `/b`, and whether one may be booted.
+
+A slot holds the files of a release, `manifest.json` (its exact bytes) and `seal`: the manifest's HMAC under
+this device's secret, written once the release was verified and is whole. It stands in for the signature at
+every boot. A file that the manifest does not name makes a slot bad, too: `main.py` would be imported in place
+of `main.mpy`.
+"""
+
+import binascii
+import hashlib
+import json
+import os
+
+from micropython import const
+
+from bootloader import hmac
+from wire import frel
+
+SLOTS = ("a", "b")
+_FOLDER = const(0x4000)  # type of a folder in ilistdir
+
+
+class SlotError(Exception):
+    """A slot that must not be booted; the text names the slot, the file, and what is wrong with it."""
+
+
+def slot_dir(slot, root=""):
+    return root + "/" + slot
+
+
+def spare(record):
+    """The slot that is not running, of a boot record."""
+    return "b" if record["active"] == "a" else "a"
+
+
+def invalidate(slot, root=""):
+    """From here on the slot doesn't boot: to be called before its first byte is changed."""
+    folder = slot_dir(slot, root)
+    if "seal" in os.listdir(folder):
+        os.remove(folder + "/seal")
+
+
+def write_seal(slot, manifest_bytes, root=""):
+    """Close a slot whose files are all written: strangers out, manifest, and the seal last."""
+    folder = slot_dir(slot, root)
+    invalidate(slot, root)
+    for path, is_folder in _strangers(folder, json.loads(manifest_bytes)):
+        (os.rmdir if is_folder else os.remove)(folder + "/" + path)
+    _write(folder + "/manifest.json", manifest_bytes)
+    _write(folder + "/seal", hmac.sha256(_secret(root), manifest_bytes))
+
+
+def check(slot, root=""):
+    """The manifest of a slot whose seal, files and nothing beside them are right. Else SlotError."""
+    folder = slot_dir(slot, root)
+    manifest_bytes = _read(folder, "manifest.json", frel.MAX_ENVELOPE)
+    if not hmac.equal(_read(folder, "seal", frel.HASH_SIZE + 1), hmac.sha256(_secret(root), manifest_bytes)):
+        raise SlotError(f"{folder}/seal does not fit manifest.json")
+    manifest = json.loads(manifest_bytes)
+    buffer = bytearray(frel.CHUNK)
+    for file in manifest["files"]:
+        _check_file(folder, file, buffer)
+    for path, _ in _strangers(folder, manifest):
+        raise SlotError(f"{folder}/{path} is not in the manifest")
+    return manifest
+
+
+def _check_file(folder, file, buffer):
+    path = folder + "/" + file["path"]
+    hash, size = hashlib.sha256(), 0
+    view = memoryview(buffer)
+    try:
+        with open(path, "rb") as stream:
+            while size <= file["size"] and (count := stream.readinto(buffer)):
+                hash.update(view[:count])
+                size += count
+    except OSError:
+        raise SlotError(f"{path} is missing") from None
+    if size != file["size"]:
+        longer = "longer" if size > file["size"] else "shorter"
+        raise SlotError(f"{path} is {longer} than {file['size']} bytes")
+    if binascii.hexlify(hash.digest()).decode() != file["sha256"]:
+        raise SlotError(f"{path} was changed: its SHA-256 is not the manifest's")
+
+
+def _strangers(folder, manifest):
+    """[(path, is a folder)] of what a slot's manifest does not name, contents before their folder."""
+    known = set(frel.RESERVED)
+    for file in manifest["files"]:
+        parts = file["path"].split("/")
+        known.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return [(path, is_folder) for path, is_folder in _walk(folder, "") if path not in known]
+
+
+def _walk(folder, prefix):
+    for entry in list(os.ilistdir(folder + "/" + prefix)):
+        path = prefix + entry[0]
+        if entry[1] == _FOLDER:
+            yield from _walk(folder, path + "/")
+        yield path, entry[1] == _FOLDER
+
+
+def _secret(root):
+    return _read(root + "/etc", "seal.key", frel.HASH_SIZE)
+
+
+def _read(folder, name, most):
+    try:
+        with open(folder + "/" + name, "rb") as file:
+            return file.read(most)
+    except OSError:
+        raise SlotError(f"{folder}/{name} is missing") from None
+
+
+def _write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
