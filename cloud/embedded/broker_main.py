@@ -1,0 +1,221 @@
+"""The broker process: amqtt with mutual TLS, and with what it lacks made good.
+
+amqtt 0.12 (read and tried) touches a session before it knows who asks, and reuses the TLS state of the session's
+last connection to authenticate the next: with another's client id anyone could end its session or become it. So
+the CONNECT packet is judged here before amqtt sees it. Its other gaps are closed where the overrides say so.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+import struct
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from amqtt.adapters import StreamWriterAdapter
+from amqtt.broker import Broker
+from amqtt.contexts import Action, BrokerConfig, ListenerConfig
+from amqtt.errors import AMQTTError, MQTTError, NoDataError
+from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
+from amqtt.mqtt.connect import ConnectPacket
+
+from cloud.embedded import broker_access as access
+from cloud.embedded.broker_link import Handler, Reader
+
+CONNECT_TIMEOUT_S = 10
+REFUSAL_TIMEOUT_S = 2
+TAKE_OVER_TIMEOUT_S = 10
+SESSION_EXPIRY_S = 7 * 24 * 3600
+SHUTDOWN_TIMEOUT_S = 5
+MAX_OFFLINE_SERVICE, MAX_OFFLINE_DEVICE = 100_000, 100  # messages kept until it comes back
+
+# what a connection may end with that is the client's doing
+CLIENT_ERRORS = (
+    MQTTError,
+    AMQTTError,
+    NoDataError,
+    TimeoutError,
+    OSError,
+    ValueError,
+    struct.error,
+    IndexError,
+)
+
+log = logging.getLogger("broker")
+
+
+class Gate(Broker):
+    """amqtt's broker behind our checks. `connections` holds what is open, by client id."""
+
+    def __init__(self, config: BrokerConfig) -> None:
+        super().__init__(config)
+        self.connections: dict[str, tuple[asyncio.Transport, asyncio.Task]] = {}
+        self.tasks: set[asyncio.Task] = set()
+
+    @staticmethod
+    def _create_ssl_context(listener: ListenerConfig) -> ssl.SSLContext:
+        context = Broker._create_ssl_context(listener)
+        context.verify_mode = ssl.CERT_REQUIRED  # amqtt: optional
+        return context
+
+    async def stream_connected(self, reader, writer, listener_name) -> None:
+        """One connection, from its CONNECT packet to its end; amqtt leaves some open that it is done with."""
+        packets = Reader(reader)
+        client_id = ""
+        try:
+            client_id = await self._admit(packets, writer)
+            await self._take_over(client_id, writer.transport)
+            await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
+        except CLIENT_ERRORS as error:
+            log.warning("%s: %s", client_id or writer.get_extra_info("peername"), error or repr(error))
+        finally:
+            if self.connections.get(client_id, (None, None))[1] is asyncio.current_task():
+                del self.connections[client_id]
+            writer.transport.abort()
+
+    async def _admit(self, packets: Reader, writer: asyncio.StreamWriter) -> str:
+        """The client id; answers "not authorised" and raises MQTTError if it may not connect."""
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            connect = await ConnectPacket.from_stream(packets)
+        packets.rewind()
+        packets.connect = connect
+        will = (connect.will_topic, connect.will_retain_flag) if connect.will_flag else None
+        refusal = access.refuse_connect(writer.get_extra_info("peercert"), connect.client_id, will)
+        if refusal:
+            writer.write(ConnackPacket.build(0, NOT_AUTHORIZED).to_bytes())
+            writer.close()
+            with contextlib.suppress(TimeoutError, OSError):  # the client is only given the time to read it
+                await asyncio.wait_for(writer.wait_closed(), REFUSAL_TIMEOUT_S)
+            raise MQTTError(f"not authorised to connect: {refusal}")
+        return connect.client_id
+
+    async def _take_over(self, client_id: str, transport: asyncio.Transport) -> None:
+        """Ends an earlier connection of this client, its last will sent, before the new one begins.
+
+        amqtt's own take-over leaves the new session marked as disconnected; with a clean one, both go on.
+        """
+        while client_id in self.connections:
+            earlier, task = self.connections[client_id]
+            log.info("%s: connected again, the earlier connection is closed", client_id)
+            earlier.abort()
+            if not (await asyncio.wait({task}, timeout=TAKE_OVER_TIMEOUT_S))[0]:
+                raise TimeoutError(f"the earlier connection did not end within {TAKE_OVER_TIMEOUT_S} s")
+        self.connections[client_id] = (transport, asyncio.current_task())
+
+    async def _initialize_client_session(self, reader, writer, remote_address, remote_port):
+        _, session = await super()._initialize_client_session(reader, writer, remote_address, remote_port)
+        handler = Handler(self.plugins_manager)
+        handler.broker = self
+        session.will_retain = reader.connect.will_retain_flag  # amqtt keeps the one of the first connection
+        return handler, session
+
+    async def _authenticate(self, session, _listener) -> bool:
+        return True  # done by _admit
+
+    async def _topic_filtering(self, session, topic: str, action: Action) -> bool:
+        """Without a pause: amqtt's broadcast loses a message if a subscription is added while it waits here."""
+        if action == Action.SUBSCRIBE:
+            allowed = access.may_subscribe(session.client_id, topic)
+            if not allowed:
+                log.warning("%s: not authorised to subscribe to %r", session.client_id, topic)
+            return allowed
+        return action == Action.PUBLISH or access.may_receive(session.client_id, topic)
+
+    async def _handle_message_delivery(self, session, handler, delivered) -> bool:
+        """MQTT 3.1.1 has no word for "not authorised" after a PUBLISH but to close the connection (3.3.5)."""
+        message = delivered.result()
+        if message and not access.may_publish(session.client_id, message.topic, message.retain):
+            log.warning("%s: not authorised to publish to %r", session.client_id, message.topic)
+        elif await super()._handle_message_delivery(session, handler, delivered):
+            return True
+        self.drop(session.client_id)
+        return True  # the loop ends by the closed connection, so that the last will is sent
+
+    def drop(self, client_id: str) -> None:
+        """Closes a client's connection, if it has one."""
+        if client_id in self.connections:
+            self.connections[client_id][0].abort()
+
+    async def _run_broadcast(self, _running_tasks) -> None:
+        """amqtt's queue of running deliveries is stuck behind its slowest client: each runs for itself here."""
+        deliveries: deque[asyncio.Task] = deque()
+        try:
+            await super()._run_broadcast(deliveries)
+        finally:
+            for task in deliveries:
+                self.keep(task)
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session
+    ) -> None:
+        """amqtt, on a new connection, sends it what is retained for *any* client's subscriptions."""
+        topic_filter, qos = subscription
+        if not any(each is session for each, _ in self._subscriptions.get(topic_filter, ())):
+            return
+        for topic, kept in list(self._retained_messages.items()):
+            if self._matches(topic, topic_filter) and access.may_receive(session.client_id, topic):
+                self._send(session, topic, kept.data, min(qos, kept.qos or 0), retain=True)
+
+    async def _publish_session_retained_messages(self, session) -> None:
+        """What came while it was offline; amqtt marks it as retained, and waits for every PUBACK."""
+        while not session.retained_messages.empty():
+            kept = session.retained_messages.get_nowait()
+            self._send(session, kept.topic, kept.data, kept.qos, retain=False)
+
+    async def _retain_broadcast_message(self, broadcast: dict[str, Any], qos: int, session) -> None:
+        service = session.client_id.startswith(access.SERVICE_PREFIX)
+        if session.retained_messages.qsize() < (MAX_OFFLINE_SERVICE if service else MAX_OFFLINE_DEVICE):
+            await super()._retain_broadcast_message(broadcast, qos, session)
+        else:
+            log.error("%s: too much waits for it, %r dropped", session.client_id, broadcast["topic"])
+
+    def _send(self, session, topic: str, data: bytes, qos: int, *, retain: bool) -> None:
+        if handler := self._get_handler(session):
+            self.keep(handler.mqtt_publish(topic, data, qos, retain=retain))
+
+    def keep(self, delivery) -> None:
+        """Runs a delivery to its end, which may be long: until the client acknowledges or goes."""
+        task = asyncio.ensure_future(delivery)
+        self.tasks.add(task)
+        task.add_done_callback(self._delivered)
+
+    def _delivered(self, task: asyncio.Task) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.info("a delivery ended early: %s", error or type(error).__name__)
+
+
+async def serve(port: int, certificate: Path, key: Path, ca: Path) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    listener = ListenerConfig(
+        bind=f"127.0.0.1:{port}", ssl=True, cafile=ca, certfile=certificate, keyfile=key, max_connections=-1
+    )
+    config = BrokerConfig(
+        listeners={"default": listener}, plugins={}, session_expiry_interval=SESSION_EXPIRY_S
+    )
+    broker, ended = Gate(config), asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, ended.set)
+    await broker.start()
+    await ended.wait()
+    async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
+        await broker.shutdown()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, required=True)
+    for name in ("certificate", "key", "ca"):
+        parser.add_argument(f"--{name}", type=Path, required=True, metavar="PEM")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("amqtt").setLevel(logging.WARNING)
+    logging.getLogger("transitions").setLevel(logging.WARNING)
+    asyncio.run(serve(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()
