@@ -23,7 +23,7 @@ _ECDSA_WITH_SHA256 = b"\x2a\x86\x48\xce\x3d\x04\x03\x02"
 
 
 def build(device_id, private, public):
-    """DER bytes of a request for CN = `device_id` and SAN URI spiffe://fieldrec/device/ID, signed by the key."""
+    """DER bytes of a request for CN = `device_id` and SAN URI spiffe://fieldrec/device/ID, signed by it."""
     name = _der(_SEQUENCE, _der(_OID, _COMMON_NAME), _der(_UTF8, device_id.encode()))
     algorithm = _der(_SEQUENCE, _der(_OID, _EC_PUBLIC_KEY), _der(_OID, _PRIME256V1))
     info = _der(
