@@ -1,0 +1,57 @@
+"""The settings of a device: one table, kept in /etc/settings.json where they differ from their defaults."""
+
+import json
+import os
+
+_PATH = "/etc/settings.json"
+
+# name: (default, check, what a valid value is)
+TABLE = {
+    "wifi_on": (True, lambda v: type(v) is bool, "true or false"),
+    "wifi_ssid": ("", lambda v: type(v) is str and len(v) <= 32, "text of 32 characters at most"),
+    "wifi_key": ("", lambda v: type(v) is str and len(v) <= 64, "text of 64 characters at most"),
+    "private": (False, lambda v: type(v) is bool, "true or false"),
+    "segment_s": (60, lambda v: type(v) is int and 10 <= v <= 600, "whole seconds from 10 to 600"),
+    "heartbeat_s": (60, lambda v: type(v) is int and 10 <= v <= 3600, "whole seconds from 10 to 3600"),
+}
+
+
+class Settings:
+    """Read as attributes; `change` checks and keeps. A bad value in the file names itself, and the default is used."""
+
+    def __init__(self, log, root=""):
+        self._path = root + _PATH
+        self._changed = {}
+        for name, (default, _, _) in TABLE.items():
+            setattr(self, name, default)
+        for name, value in self._stored(log).items():
+            try:
+                self._take(name, value)
+            except ValueError as error:
+                log.warning(str(error) + ": the default is used")
+
+    def _stored(self, log):
+        try:
+            with open(self._path) as file:
+                return json.load(file)
+        except OSError:
+            return {}
+        except ValueError:
+            log.warning(self._path + " is not JSON: the defaults are used")
+            return {}
+
+    def _take(self, name, value):
+        if name not in TABLE:
+            raise ValueError(f"no setting {name!r}")
+        _, check, words = TABLE[name]
+        if not check(value):
+            raise ValueError(f"setting {name} is {value!r}, not {words}")
+        self._changed[name] = value
+        setattr(self, name, value)
+
+    def change(self, name, value):
+        """Set and keep; ValueError says what a valid value is."""
+        self._take(name, value)
+        with open(self._path + ".new", "w") as file:
+            json.dump(self._changed, file)
+        os.rename(self._path + ".new", self._path)

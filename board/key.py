@@ -1,0 +1,65 @@
+"""A key: its edges are stamped in an interrupt, so that a busy program delays no measurement."""
+
+from array import array
+from asyncio import ThreadSafeFlag
+from machine import Pin
+from micropython import const
+from time import ticks_ms
+
+from board.debounce import Debouncer
+
+_EDGES = const(32)  # a power of two; a press with bounce has some ten
+
+
+class Key:
+    """Active-low, with the pull-up on the board."""
+
+    def __init__(self, pin):
+        self._pin = Pin(pin, Pin.IN, Pin.PULL_UP)
+        self._times = array("i", [0] * _EDGES)
+        self._levels = bytearray(_EDGES)
+        self._written = 0
+        self._read = 0
+        self._contact = Debouncer(self.is_down(), ticks_ms())
+        self.changed = ThreadSafeFlag()
+        self._wake = self.changed.set  # bound once: binding allocates, and the interrupt must not
+        self._pin.irq(self._on_edge, Pin.IRQ_RISING | Pin.IRQ_FALLING)
+
+    def _on_edge(self, pin):
+        i = self._written & (_EDGES - 1)
+        self._times[i] = ticks_ms()
+        self._levels[i] = pin.value()
+        self._written += 1
+        self._wake()
+
+    def is_down(self):
+        """The contact as it is this moment."""
+        return self._pin.value() == 0
+
+    def pressed_since(self, at_ms):
+        """Say that the key went down at `at_ms`, before this object was made: it woke the board."""
+        self._contact = Debouncer(True, at_ms)
+        if not self.is_down():
+            self._contact.edge(False, ticks_ms())
+
+    def poll(self):
+        """The next change: ("down" | "up", ticks of its first edge, ms in the state before); None if there is none."""
+        while self._read != self._written:
+            if self._written - self._read > _EDGES:
+                self._read = self._written - _EDGES  # a storm of edges: the oldest are gone, the level is not
+            i = self._read & (_EDGES - 1)
+            self._read += 1
+            change = self._contact.edge(self._levels[i] == 0, self._times[i])
+            if change:
+                return change
+        return self._contact.settle(ticks_ms())
+
+    @property
+    def settled(self):
+        """Whether no edge waits for its 20 ms."""
+        return self._contact.leaving_ms is None
+
+    @property
+    def down_since(self):
+        """Ticks of the press that goes on, or None; `poll` brings it up to date."""
+        return self._contact.since_ms if self._contact.down else None

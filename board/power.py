@@ -1,0 +1,73 @@
+"""Sleep, wake-up and reset: why the board started, and how it stops."""
+
+import esp32
+import machine
+from machine import Pin
+from micropython import const
+from time import sleep_ms, ticks_diff, ticks_ms
+
+_REARM_MS = const(600_000)  # looks again at a wake signal that could not be armed
+_RELEASE_MS = const(5000)  # how long to wait for a held key before sleeping with it
+
+_CAUSES = {
+    machine.PWRON_RESET: "power-on",
+    machine.HARD_RESET: "reset",
+    machine.WDT_RESET: "watchdog",
+    machine.DEEPSLEEP_RESET: "wake",
+    machine.SOFT_RESET: "soft reset",
+}
+
+
+class Power:
+    def __init__(self, pins):
+        self._keys = {"PWR_SW1": Pin(pins.PWR_SW1, Pin.IN, Pin.PULL_UP), "PWR_SW2": Pin(pins.PWR_SW2, Pin.IN, Pin.PULL_UP)}
+        self._event = Pin(pins.PWR_SW4, Pin.IN, Pin.PULL_DOWN)
+        self._usb = Pin(pins.USB_PRESENT, Pin.IN)
+        self._charger = Pin(pins.CHARGER, Pin.IN)
+        self.wake_to_code_ms = pins.WAKE_TO_CODE_MS
+
+    def cause(self):
+        """power-on | reset | watchdog | wake | soft reset"""
+        return _CAUSES.get(machine.reset_cause(), "reset")
+
+    def wake(self):
+        """What ended deep sleep: PWR_SW1 | PWR_SW2 | PWR_SW4 | timer; "" if it was no wake-up."""
+        if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+            return ""
+        reason = machine.wake_reason()
+        if reason == machine.EXT0_WAKE:
+            return "PWR_SW4"
+        if reason != machine.EXT1_WAKE:
+            return "timer"
+        # stock MicroPython does not tell which key it was before 1.27: the one that is still down
+        return "PWR_SW2" if self._keys["PWR_SW1"].value() and not self._keys["PWR_SW2"].value() else "PWR_SW1"
+
+    def event_line(self):
+        return bool(self._event.value())
+
+    def charger_present(self):
+        return bool(self._charger.value())
+
+    def external(self):
+        """Whether a charger or a USB host is there."""
+        return bool(self._usb.value() or self._charger.value())
+
+    def off(self):
+        """Deep sleep. A wake signal that is active now would wake the board at once, for ever: it is left out, and a
+        timer looks again."""
+        start = ticks_ms()
+        while not self._keys_up() and ticks_diff(ticks_ms(), start) < _RELEASE_MS:
+            sleep_ms(10)
+        up = [pin for pin in self._keys.values() if pin.value()]
+        esp32.wake_on_ext1(up or None, esp32.WAKEUP_ALL_LOW)
+        quiet = not self._event.value()
+        esp32.wake_on_ext0(self._event if quiet else None, esp32.WAKEUP_ANY_HIGH)
+        if quiet and len(up) == len(self._keys):
+            machine.deepsleep()
+        machine.deepsleep(_REARM_MS)
+
+    def _keys_up(self):
+        return all(pin.value() for pin in self._keys.values())
+
+    def reset(self):
+        machine.reset()

@@ -1,0 +1,32 @@
+"""The cell's thermistor: a 10 k NTC (beta 3950) to ground under a 10 k pull-up to 3.3 V, on an ADC pin."""
+
+from machine import ADC, Pin
+from math import log
+from micropython import const
+
+from board.errors import SensorError
+
+_SUPPLY_UV = const(3_300_000)
+_PULL_UP_OHM = const(10_000)
+_NTC_OHM = const(10_000)  # at 25 C
+_BETA = const(3950)
+_KELVIN_25 = 298.15
+# the ADC's ends are not linear (ESP32-S3 datasheet, table ADC characteristics), and an NTC there is open or short
+_SHORT_UV = const(150_000)
+_OPEN_UV = const(3_000_000)
+
+
+class Thermistor:
+    def __init__(self, pin):
+        self._adc = ADC(Pin(pin), atten=ADC.ATTN_11DB)
+
+    def read_decic(self):
+        """Temperature in tenths of a degree Celsius. SensorError if the NTC is open or short."""
+        uv = self._adc.read_uv()
+        if uv > _OPEN_UV:
+            raise SensorError(f"thermistor: open, {uv // 1000} mV at the ADC")
+        if uv < _SHORT_UV:
+            raise SensorError(f"thermistor: short, {uv // 1000} mV at the ADC")
+        ohm = _PULL_UP_OHM * uv / (_SUPPLY_UV - uv)
+        kelvin = 1 / (1 / _KELVIN_25 + log(ohm / _NTC_OHM) / _BETA)
+        return round((kelvin - 273.15) * 10)

@@ -1,0 +1,81 @@
+"""The power-up stage: is this start meant, and is it safe? Runs before anything of the app is imported.
+
+The checks run while the key is held, so they add no delay; the hold is counted from the press that woke the board.
+"""
+
+import json
+import time
+
+from board.errors import SensorError
+from board.parts import load
+from bootloader import decide
+from micropython import const
+from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+_TRIES = const(3)
+_RETRY_MS = const(15)
+_LONGEST_MS = const(2500)  # a contact that chatters on beyond every threshold is no press
+
+decision: dict = {}
+
+
+def run():
+    """Decide; comes back only if the board is to start, with `decision` saying how."""
+    global decision
+    started_ms = ticks_ms()
+    with open("/etc/device.json") as file:
+        board = load(json.load(file)["board"])
+    memory = board.memory.load()
+    inputs = decide.Inputs(board.power.cause(), board.power.wake(), board.power.external(), memory.get("state", ""))
+    key = board.keys.get(inputs.wake)
+    if key:
+        key.pressed_since(ticks_add(started_ms, -board.power.wake_to_code_ms))
+        inputs.down = True
+    measure(board, inputs)
+    row, state, why = watch(key, inputs, started_ms)
+    decision = {
+        "row": row, "state": state, "why": why, "cause": inputs.cause, "wake": inputs.wake, "held_ms": inputs.held_ms,
+        "fault": inputs.fault, "vbat_mv": inputs.vbat_mv, "temp_decic": inputs.temp_decic, "time": time.time(),
+    }  # fmt: skip
+    memory.update(state=state, decision=decision)
+    board.memory.save(memory)
+    print("spl: row", row, "->", state, "-", why, "-", inputs.vbat_mv, "mV", inputs.temp_decic, "dC", inputs.fault)
+    if state == decide.OFF:
+        board.power.off()
+
+
+def measure(board, inputs):
+    """Cell and temperature, or the fault that keeps them unknown."""
+    for attempt in range(_TRIES):
+        if attempt:
+            sleep_ms(_RETRY_MS)
+        try:
+            board.gauge.identify()
+            inputs.vbat_mv, _ = board.gauge.read()
+            inputs.temp_decic = board.thermistor.read_decic()
+            inputs.fault = ""
+            return
+        except SensorError as error:
+            inputs.fault = str(error)
+
+
+def watch(key, inputs, started_ms):
+    """Follow the key until a row of the table holds, and return it."""
+    while True:
+        if key:
+            follow(key, inputs)
+        row = decide.decide(inputs)
+        if row:
+            return row
+        if ticks_diff(ticks_ms(), started_ms) > _LONGEST_MS:
+            return 5, decide.OFF, "the key's contact does not settle"
+        sleep_ms(1)
+
+
+def follow(key, inputs):
+    """Bring the hold up to date. A release that has not settled yet may still be bounce."""
+    change = key.poll()
+    if change and change[0] == "up":
+        inputs.down, inputs.held_ms = False, change[2]
+    elif key.down_since is not None and key.settled:
+        inputs.down, inputs.held_ms = True, ticks_diff(ticks_ms(), key.down_since)

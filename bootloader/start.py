@@ -1,0 +1,52 @@
+"""Choose a slot, check it, and start its app. Neither boots: RECOVERY, an open REPL."""
+
+import sys
+
+from board.watchdog import Watchdog
+from bootloader import bootctl, slots, spl
+
+slot = ""
+manifest: dict = {}
+
+
+def run():
+    global slot, manifest
+    slot, manifest = choose()
+    if not slot:
+        recovery()
+        return
+    print("spl: slot", slot, manifest["version"])
+    Watchdog()  # whatever the app does from its first line on, it does under the watchdog
+    hand_over(slots.slot_dir(slot))
+    app = __import__("app.main", None, None, ("start",))
+    app.start()
+
+
+def choose():
+    """(slot, its manifest) of the slot to start: the chosen one, else the other; ("", {}) if neither is good."""
+    record = bootctl.load()
+    first, record = bootctl.next_boot(record)
+    bootctl.save(record)
+    for name in (first, slots.spare({"active": first})):
+        try:
+            good = slots.check(name)
+        except slots.SlotError as error:
+            print("spl:", error)
+            if name == first and record["previous"]:
+                record = bootctl.revert(record, str(error))
+                bootctl.save(record)
+            continue
+        return name, good
+    return "", {}
+
+
+def hand_over(folder):
+    """From here on `board`, `app` and `wire` are the slot's own; `bootloader` stays this one."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("board", "wire"):
+            del sys.modules[name]
+    sys.path.insert(0, folder)
+
+
+def recovery():
+    print("spl: RECOVERY: no slot boots; the REPL is open for mpremote")
