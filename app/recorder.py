@@ -58,15 +58,20 @@ class Recorder:
         self._keep()
 
     def stop(self):
-        """Close the session; harmless if there is none."""
-        if self._task is None:
+        """Close the session; harmless if there is none. What a failed storage can't take any more is logged."""
+        if self._wav is None:
             return
-        self._task.cancel()
-        self._task = None
+        if self._task:
+            self._task.cancel()
+            self._task = None
         self._mic.stop()
-        self._close_segment()
-        self._session["closed"] = True
-        self._keep()
+        wav, self._wav = self._wav, None
+        try:
+            wav.close()
+            self._session["closed"] = True
+            self._keep()
+        except OSError as error:
+            self._log.warning(f"the recording could not be closed: {error}")
         self._log.info(f"recorded {self.offset_ms()} ms, {self.overrun_bytes} bytes lost to overruns")
 
     async def _run(self):
@@ -75,8 +80,7 @@ class Recorder:
                 count = await self._mic.readinto(self._buffer)
                 self._write(count)
         except OSError as error:
-            self._task = None
-            self._mic.stop()
+            self._task = None  # this one, which can't cancel itself
             self._failed(f"recording failed: {error}")
 
     def _write(self, count):
@@ -88,9 +92,8 @@ class Recorder:
             self._wav.sync()
             self._count_overrun()
         if self._wav.data_bytes >= self._settings.segment_s * BYTES_PER_S:
-            self._close_segment()
+            self._wav.close()
             self._open_segment()
-            self._keep()
 
     def _count_overrun(self):
         """I2S overflows in silence: hold what came against the time that went by."""
@@ -107,18 +110,11 @@ class Recorder:
         self._session["segments"].append(name)
         self._keep()
 
-    def _close_segment(self):
-        self._wav.close()
-
     def _keep(self):
-        """Write session.json: the new one beside the old, then in its place."""
+        """Write session.json: the new one beside the old, then renamed over it."""
         path = self._folder + "/session.json"
         with open(path + ".new", "w") as file:
             json.dump(self._session, file)
-        try:
-            os.remove(path)  # FAT does not rename over a file
-        except OSError:
-            pass
         os.rename(path + ".new", path)
 
 

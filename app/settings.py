@@ -1,7 +1,6 @@
 """The settings of a device: one table, kept in /etc/settings.json where they differ from their defaults."""
 
-import json
-import os
+from app import config
 
 _PATH = "/etc/settings.json"
 
@@ -31,14 +30,13 @@ class Settings:
                 log.warning(str(error) + ": the default is used")
 
     def _stored(self, log):
-        try:
-            with open(self._path) as file:
-                return json.load(file)
-        except OSError:
+        if not config.exists(self._path):
             return {}
-        except ValueError:
-            log.warning(self._path + " is not JSON: the defaults are used")
+        stored = config.read_json(self._path, None)
+        if type(stored) is not dict:
+            log.warning(self._path + " is not a JSON object: the defaults are used")
             return {}
+        return stored
 
     def _take(self, name, value):
         if name not in TABLE:
@@ -52,6 +50,4 @@ class Settings:
     def change(self, name, value):
         """Set and keep; ValueError says what a valid value is."""
         self._take(name, value)
-        with open(self._path + ".new", "w") as file:
-            json.dump(self._changed, file)
-        os.rename(self._path + ".new", self._path)
+        config.write_json(self._path, self._changed)

@@ -1,5 +1,6 @@
 """A key: its edges are stamped in an interrupt, so that a busy program delays no measurement."""
 
+import micropython
 from array import array
 from asyncio import ThreadSafeFlag
 from machine import Pin
@@ -9,6 +10,9 @@ from time import ticks_ms
 from board.debounce import Debouncer
 
 _EDGES = const(32)  # a power of two; a press with bounce has some ten
+
+if hasattr(micropython, "alloc_emergency_exception_buf"):  # the unix port has none
+    micropython.alloc_emergency_exception_buf(100)
 
 
 class Key:

@@ -39,7 +39,7 @@ def build(
     """
     semver.parse(version)
     boards = sorted(set(boards))
-    contents = {path: _content(source / origin, origin) for path, origin in _sources(source, boards).items()}
+    contents = {path: content(source / origin, origin) for path, origin in sources(source, boards).items()}
     fields = {
         "kind": "app",
         "name": "fieldrec",
@@ -91,9 +91,9 @@ def boards_of(source: Path) -> list[str]:
     return sorted(path.name for path in folders if path.name not in _LEFT_OUT)
 
 
-def _sources(source: Path, boards: list[str]) -> dict[str, str]:
-    """{path in the slot: path in the source tree}. Of the folders in board/, only those of `boards`."""
-    for tree in TREES:
+def sources(source: Path, boards: list[str], trees: Iterable[str] = TREES) -> dict[str, str]:
+    """{path on the board: path in the source tree}. Of the folders in board/, only those of `boards`."""
+    for tree in trees:
         if not (source / tree).is_dir():
             raise ValueError(f"{source} has no folder {tree}/: is it a source tree?")
     known = boards_of(source)
@@ -101,7 +101,7 @@ def _sources(source: Path, boards: list[str]) -> dict[str, str]:
     if strange or not boards:
         raise ValueError(f"no board {', '.join(strange) or 'named'}: {source} has {', '.join(known)}")
     others = {Path("board", board) for board in known if board not in boards}
-    files = [path for tree in TREES for path in (source / tree).rglob("*") if path.is_file()]
+    files = [path for tree in trees for path in (source / tree).rglob("*") if path.is_file()]
     found = [path.relative_to(source) for path in files]
     kept = [path for path in found if _is_wanted(path) and not others & set(path.parents)]
     return {_slot_path(path): path.as_posix() for path in kept}
@@ -116,7 +116,8 @@ def _is_wanted(path: Path) -> bool:
     return not hidden and not _LEFT_OUT & set(path.parts) and path.suffix in {".py", *_DATA}
 
 
-def _content(path: Path, name: str) -> bytes:
+def content(path: Path, name: str) -> bytes:
+    """What goes on the board of a source file: bytecode of a .py, else the file as it is."""
     return _compile(path, name) if path.suffix == ".py" else path.read_bytes()
 
 

@@ -20,7 +20,6 @@ _I2C_FRAME_US = 90  # nine clocks at 100 kHz
 _TONE_BYTES, _TONE_PERIOD = 4096, 32
 
 wake_config = {"ext0": None, "ext1": None}  # set by the esp32 module
-_rtc_memory = bytearray()
 
 
 def reset_cause():
@@ -54,7 +53,7 @@ def idle():
 
 def _stop(how, sleep_ms=None):
     timer_us = None if sleep_ms is None else sim.world.now_us + sleep_ms * 1000
-    sim.end(how, rtc=bytes(_rtc_memory).hex(), wake=dict(wake_config, timer_us=timer_us))
+    sim.end(how, wake=dict(wake_config, timer_us=timer_us))
 
 
 def reset():
@@ -273,10 +272,10 @@ class RTC:
 
     def memory(self, data=None):
         if data is None:
-            return bytes(_rtc_memory)
+            return bytes(sim.rtc_memory)
         if len(data) > 2048:
             raise ValueError("buffer too long")
-        _rtc_memory[:] = data
+        sim.rtc_memory[:] = data
         return None
 
     def datetime(self, datetimetuple=None):
@@ -339,7 +338,7 @@ def power_up():
     """Called once by the ROM, before any code of the board."""
     for name in ("flash.img", "sd.img"):
         _images[name] = open(sim.config["folder"] + "/" + name, "r+b")
-    _rtc_memory[:] = bytes.fromhex(sim.config["rtc"])
+    sim.rtc_memory[:] = bytes.fromhex(sim.config["rtc"])
     sim.wdt_due_us = sim.config["wdt_due_us"]
     if sim.config["cause"] == "wake":
         sim.run_to(sim.boot_us + _WAKE_TO_CODE_US)

@@ -29,6 +29,7 @@ irq_blocked = False
 wdt_timeout_us = 0
 wdt_due_us = NEVER_US
 flash_ops = 0
+rtc_memory = bytearray()  # kept over resets and deep sleep
 
 _until_us = 0
 _stop_on_edge = False
@@ -210,7 +211,10 @@ def _pause():
 
 def end(how, **more):
     """Stop here and now, as silicon does: no `finally` runs, no file is closed."""
-    tell(ev="end", how=how, world=world.save(), wdt_due_us=min(wdt_due_us, NEVER_US), flash_ops=flash_ops, **more)
+    tell(
+        ev="end", how=how, world=world.save(), rtc=bytes(rtc_memory).hex(),
+        wdt_due_us=wdt_due_us, flash_ops=flash_ops, **more
+    )  # fmt: skip
     while True:
         _down.readline()  # until the supervisor ends the process
 
