@@ -1,34 +1,18 @@
 """The MQTT broker as a server of ours; what runs in its process is broker_main.py."""
 
-import os
 import socket
 import ssl
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-from cloud.embedded.server import NotReady, Server
+from cloud.embedded.python import PythonServer
+from cloud.embedded.server import NotReady
 
-ROOT = Path(__file__).parents[2]
 _CONNECT = b"\x00\x04MQTT\x04\x02\x00\x05"  # MQTT 3.1.1, clean session, keep-alive 5 s
 _CONNACK_ACCEPTED = b"\x20\x02\x00\x00"
 
 
-class PythonServer(Server):
-    """A server written in Python: one of this project's modules, in a process of its own."""
-
-    def environ(self) -> Mapping[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-
-    def command(self) -> list[str]:
-        return [sys.executable, *self.arguments()]
-
-    def arguments(self) -> list[str]:
-        raise NotImplementedError
-
-
 class Broker(PythonServer):
-    """`certificate`, `key` are the broker's own, `client` the (certificate, key) of service NAME to ask it with."""
+    """`certificate`, `key` are its own; `client` is the (certificate, key) of the service to ask it as."""
 
     def __init__(
         self, data: Path, port: int, certificate: Path, key: Path, ca: Path, client: tuple[Path, Path]

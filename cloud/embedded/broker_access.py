@@ -1,9 +1,9 @@
 """Who may connect to the broker, and what they may do there. Pure: certificates and topics in, words out.
 
-A device is who its certificate says and sees `fieldrec/v1/ID/...` alone: it publishes what `wire.topics.TOPICS`
-has devices publish, retained where it says so, and subscribes to exactly what the cloud sends there. Services
-have all of `fieldrec/v1`. The client id tells the two apart, because `refuse_connect` has held it against the
-certificate, and no device's id begins with `service-`.
+A device is who its certificate says and sees `fieldrec/v1/ID/...` alone: it publishes what
+`wire.topics.TOPICS` has devices publish, retained where it says so, and subscribes to exactly what the cloud
+sends there. Services have all of `fieldrec/v1`. The client id tells the two apart, because `refuse_connect`
+has held it against the certificate, and no device's id begins with `service-`.
 """
 
 from collections.abc import Mapping

@@ -81,6 +81,6 @@ class Handler(BrokerProtocolHandler):
         await self._send_packet(packet)
 
     async def _retry_deliveries(self) -> None:
-        """amqtt waits here for every PUBACK, deaf to SUBSCRIBE: a client that acknowledges late would hang."""
+        """amqtt waits here for every PUBACK, deaf to SUBSCRIBE: one who acknowledges late would hang."""
         for message in list(self.session.inflight_out.values()):
             self.broker.keep(self._handle_message_flow(message))

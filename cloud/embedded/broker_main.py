@@ -1,8 +1,8 @@
 """The broker process: amqtt with mutual TLS, and with what it lacks made good.
 
-amqtt 0.12 (read and tried) touches a session before it knows who asks, and reuses the TLS state of the session's
-last connection to authenticate the next: with another's client id anyone could end its session or become it. So
-the CONNECT packet is judged here before amqtt sees it. Its other gaps are closed where the overrides say so.
+amqtt 0.12 touches a session before it knows who asks, and authenticates a connection by the TLS state of the
+session's last one: with another's client id anyone could end its session, or become it. So the CONNECT packet
+is judged here before amqtt sees it. Its other gaps are closed where the overrides say so.
 """
 
 import argparse
@@ -117,7 +117,7 @@ class Gate(Broker):
         return True  # done by _admit
 
     async def _topic_filtering(self, session, topic: str, action: Action) -> bool:
-        """Without a pause: amqtt's broadcast loses a message if a subscription is added while it waits here."""
+        """Without a pause: amqtt's broadcast loses a message if someone subscribes while it waits here."""
         if action == Action.SUBSCRIBE:
             allowed = access.may_subscribe(session.client_id, topic)
             if not allowed:
@@ -141,7 +141,7 @@ class Gate(Broker):
             self.connections[client_id][0].abort()
 
     async def _run_broadcast(self, _running_tasks) -> None:
-        """amqtt's queue of running deliveries is stuck behind its slowest client: each runs for itself here."""
+        """amqtt's queue of running deliveries is stuck behind its slowest client: here each runs alone."""
         deliveries: deque[asyncio.Task] = deque()
         try:
             await super()._run_broadcast(deliveries)

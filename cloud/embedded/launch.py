@@ -1,8 +1,8 @@
 """Becomes the given command, after asking the kernel to signal it when the thread that started it ends.
 
-Run by process.py as a script, `launch.py PARENT_PID SIGNAL UID:GID COMMAND...`. It is a program and not a hook
-between fork and exec, because such a hook is unsafe in a program with threads. The kernel forgets the request
-at a change of user, so that comes before; exec keeps it.
+Run by process.py as a script, `launch.py PARENT_PID SIGNAL UID:GID COMMAND...`. It is a program and not a
+hook between fork and exec, because such a hook is unsafe in a program with threads. The kernel forgets the
+request at a change of user, so that comes before; exec keeps it.
 """
 
 import ctypes

@@ -82,8 +82,8 @@ def spawn(
         ).result()
 
 
-def remember(pid_file: Path, pid: int) -> None:
-    pid_file.write_text(json.dumps({"pid": pid, "started": _started(pid)}))
+def remember(pid_file: Path, pid: int, stop_signal: int) -> None:
+    pid_file.write_text(json.dumps({"pid": pid, "started": _started(pid), "stop_signal": int(stop_signal)}))
 
 
 def find(pid_file: Path) -> int | None:
@@ -96,6 +96,13 @@ def find(pid_file: Path) -> int | None:
     except (ValueError, KeyError):
         pid_file.unlink()  # torn by a power cut
         return None
+
+
+def stop_remembered(pid_file: Path) -> None:
+    """Stops what an earlier run, itself killed, may have left running."""
+    if pid := find(pid_file):
+        stop(pid, json.loads(pid_file.read_text())["stop_signal"])
+    pid_file.unlink(missing_ok=True)
 
 
 def stop(pid: int, stop_signal: int = signal.SIGTERM, timeout_s: float = 10) -> bool:

@@ -74,7 +74,7 @@ class Server:
             user=self.user,
             death_signal=self.stop_signal,
         )
-        process.remember(self.pid_file, self.process.pid)
+        process.remember(self.pid_file, self.process.pid, self.stop_signal)
         try:
             self._wait(begun + READY_TIMEOUT_S)
         except BaseException:
@@ -90,10 +90,7 @@ class Server:
         self.pid_file.unlink(missing_ok=True)
 
     def stop_leftover(self) -> None:
-        """Stops what an earlier run, itself killed, may have left running."""
-        if (pid := process.find(self.pid_file)) is not None:
-            process.stop(pid, self.stop_signal)
-        self.pid_file.unlink(missing_ok=True)
+        process.stop_remembered(self.pid_file)
 
     def _wait(self, deadline: float) -> None:
         assert self.process
