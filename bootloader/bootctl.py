@@ -24,7 +24,8 @@ TRIES = 3
 
 _CONFIRMED = "confirmed"
 _TRIAL = "trial"
-_MAX_SIZE = const(1024)
+_MAX_TEXT = const(200)  # characters of reason and release
+_MAX_SIZE = const(3072)  # bytes of a record, each character of both written as six
 
 
 def default(reason=""):
@@ -53,7 +54,7 @@ def load(root=""):
 
 def save(record, root=""):
     if not _is_valid(record):
-        raise ValueError(f"not a boot record: {record}")
+        raise ValueError(f"not a boot record: {str(record)[:_MAX_TEXT]}")
     text = json.dumps(record).encode()
     with open(root + "/boot.new", "wb") as file:
         file.write(text)
@@ -91,7 +92,8 @@ def confirm(record, security_version):
 def revert(record, reason):
     """Back to the previous slot, which was confirmed once. Without one the active slot stays."""
     active = record["previous"] or record["active"]
-    return _changed(record, active=active, state=_CONFIRMED, tries_left=TRIES, previous=None, reason=reason)
+    record = _changed(record, active=active, previous=None, reason=reason[:_MAX_TEXT])
+    return _changed(record, state=_CONFIRMED, tries_left=TRIES)
 
 
 def _changed(record, **changes):
@@ -121,7 +123,7 @@ def _is_count(value):
 
 
 def _is_text(value):
-    return type(value) is str and len(value) <= 200
+    return type(value) is str and len(value) <= _MAX_TEXT
 
 
 _FIELDS = (

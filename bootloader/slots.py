@@ -17,6 +17,7 @@ from bootloader import hmac
 from wire import frel
 
 SLOTS = ("a", "b")
+_SECRET_SIZE = const(32)
 _FOLDER = const(0x4000)  # type of a folder in ilistdir
 
 
@@ -101,7 +102,10 @@ def _walk(folder, prefix):
 
 
 def _secret(root):
-    return _read(root + "/etc", "seal.key", frel.HASH_SIZE)
+    secret = _read(root + "/etc", "seal.key", _SECRET_SIZE + 1)
+    if len(secret) != _SECRET_SIZE:  # anybody could make the seals of an empty one
+        raise SlotError(f"{root}/etc/seal.key holds {len(secret)} bytes, not {_SECRET_SIZE}")
+    return secret
 
 
 def _read(folder, name, most):

@@ -17,14 +17,18 @@ class PublishError(Exception):
 def publish(
     path: Path, url: str, token: str, ca: Path, on_progress: Callable[[int], None] = lambda sent: None
 ) -> dict:
-    """POST a release to URL/v1/releases; returns what the service says of it. `on_progress` gets bytes sent."""
+    """POST a release to URL/v1/releases; what the service says of it. `on_progress` gets the bytes sent."""
     headers = {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/octet-stream",
         "Content-Length": str(path.stat().st_size),
     }
     try:
-        with httpx.Client(verify=ssl.create_default_context(cafile=ca), timeout=_TIMEOUT_S) as client:
+        trusted = ssl.create_default_context(cafile=ca)
+    except ssl.SSLError:
+        raise PublishError(f"{ca} is no certificate in PEM") from None
+    try:
+        with httpx.Client(verify=trusted, timeout=_TIMEOUT_S) as client:
             blocks = _blocks(path, on_progress)
             answer = client.post(f"{url.rstrip('/')}/v1/releases", headers=headers, content=blocks)
     except httpx.HTTPError as error:
