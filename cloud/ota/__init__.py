@@ -1,0 +1,1 @@
+"""The OTA service: keeps releases, and brings them to devices in campaigns that stop themselves."""

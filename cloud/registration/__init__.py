@@ -1,0 +1,1 @@
+"""The registration service: enrols devices, and listens to what they say about themselves."""

@@ -1,0 +1,269 @@
+"""What the tests of the cloud drive: both services in this process, and devices that speak the protocol."""
+
+import asyncio
+import json
+import secrets
+import ssl
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiomqtt
+import httpx
+import psycopg
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from fastapi import FastAPI
+from psycopg.rows import dict_row
+
+from cloud.ota import app as ota
+from cloud.registration import app as registration
+from cloud.settings import Settings
+from tools import release as releases
+from tools.release_build import pack
+from wire import topics
+
+WAIT_S = 15.0
+LEASE_S = 2
+
+
+class Clock:
+    """The time that the services are told; tests move it on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class Cloud:
+    settings: Settings
+    keys: Path
+    folder: Path
+    clock: Clock
+    stack: AsyncExitStack
+    registration: httpx.AsyncClient = field(init=False)
+    ota: httpx.AsyncClient = field(init=False)
+    ota_app: FastAPI = field(init=False)
+    registration_app: FastAPI = field(init=False)
+
+    async def start_registration(self) -> None:
+        self.registration_app = registration.create_app(self._as("registration"), self.clock)
+        self.registration = await self.stack.enter_async_context(serving(self.registration_app))
+
+    async def start_ota(self) -> None:
+        self.ota_app = ota.create_app(self._as("ota"), self.clock, lease_s=LEASE_S)
+        self.ota = await self.stack.enter_async_context(serving(self.ota_app))
+
+    def _as(self, service: str) -> Settings:
+        folder = self.settings.mqtt_cert.parent
+        cert, key = folder / f"service-{service}.pem", folder / f"service-{service}.key"
+        return replace(self.settings, mqtt_cert=cert, mqtt_key=key)
+
+    async def rows(self, statement: str, *params) -> list[dict]:
+        """Read behind the services' back."""
+        async with await psycopg.AsyncConnection.connect(
+            self.settings.postgres_url, row_factory=dict_row
+        ) as connection:
+            return await (await connection.execute(statement, params)).fetchall()
+
+    async def claim(self, **whom) -> str:
+        answer = await self.registration.post("/v1/claims", json=whom)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["token"]
+
+    async def device(self, number: int = 1, version: str = "1.0.0") -> "Device":
+        """Enrolled, and online."""
+        device = Device(f"dev-{secrets.token_hex(4)}-{number}", self, version)
+        await device.enrol()
+        await self.stack.enter_async_context(device.online())
+        return device
+
+    async def devices(self, count: int) -> list["Device"]:
+        devices = [await self.device(number) for number in range(count)]
+        await self.until(
+            lambda rows: len(rows) == count,
+            "SELECT 1 FROM presence WHERE online AND device_id = ANY(%s)",
+            [device.id for device in devices],
+        )
+        return devices
+
+    async def release(self, version: str = "1.1.0") -> str:
+        """Published; its digest."""
+        path = release_file(self.folder, self.keys / "release.pem", version)
+        answer = await self.ota.post("/v1/releases", content=path.read_bytes())
+        assert answer.status_code == 201, answer.text
+        return answer.json()["digest"]
+
+    async def campaign(self, digest: str, devices: list["Device"], **more) -> int:
+        asked = {
+            "release": digest,
+            "filter": {"board": "virtual", "ids": [device.id for device in devices]},
+            "groups": [{"name": "canary", "count": 1}, {"name": "rest", "share": 1.0}],
+            **more,
+        }
+        answer = await self.ota.post("/v1/campaigns", json=asked)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    async def read(self, campaign: int) -> dict:
+        return (await self.ota.get(f"/v1/campaigns/{campaign}")).json()
+
+    async def until_campaign(self, campaign: int, status: str) -> dict:
+        await self.until(
+            lambda rows: rows[0]["status"] == status,
+            "SELECT status, reason FROM campaigns WHERE id = %s",
+            campaign,
+        )
+        return await self.read(campaign)
+
+    async def until(self, right: Callable[[list[dict]], bool], statement: str, *params) -> list[dict]:
+        """The rows, once they are `right`: a table says nothing by itself when it changes, so it is asked."""
+        rows = []
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not right(rows := await self.rows(statement, *params)):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"after {WAIT_S} s still: {rows}") from None
+        return rows
+
+
+@asynccontextmanager
+async def serving(app: FastAPI):
+    """A client, as admin, of an app whose lifespan has begun and that has reached the broker."""
+    headers = {"Authorization": f"Bearer {app.state.settings.admin_token}"}
+    async with app.router.lifespan_context(app):
+        async with asyncio.timeout(WAIT_S):
+            await app.state.bus.connected.wait()
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(transport=transport, base_url="https://cloud", headers=headers)
+        async with client:
+            yield client
+
+
+def release_file(folder: Path, key: Path, version: str = "1.1.0", fill: bytes = b"x", **fields) -> Path:
+    """A small release, signed."""
+    manifest = {
+        "kind": "app",
+        "name": "fieldrec",
+        "version": version,
+        "security_version": 1,
+        "boards": ["virtual"],
+        "requires": {"runtime": "1.26.0", "app": "0.0.0"},
+        "created": "2026-01-01T00:00:00Z",
+        **fields,
+    }
+    path = folder / f"fieldrec-{version}.frel"
+    path.write_bytes(pack(manifest, {"app/main.mpy": fill * 10_000, "wire/x.mpy": b"x"}))
+    releases.sign(path, key)
+    return path
+
+
+def csr_of(common_name: str, key: ec.EllipticCurvePrivateKey) -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return b64encode(csr.public_bytes(serialization.Encoding.DER)).decode()
+
+
+class Device:
+    """A recorder as the cloud sees it. `told` has every notify that came; `finish` answers a job."""
+
+    def __init__(self, device_id: str, cloud: Cloud, version: str = "1.0.0"):
+        self.id, self.version = device_id, version
+        self.told: asyncio.Queue[dict] = asyncio.Queue()
+        self._cloud = cloud
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._client: aiomqtt.Client | None = None
+
+    def enrolment(self, token: str, **other) -> dict:
+        return {
+            "v": 1,
+            "device_id": self.id,
+            "token": token,
+            "csr": csr_of(self.id, self._key),
+            "board": "virtual",
+            "versions": {"app": self.version, "runtime": "1.26.0"},
+            **other,
+        }
+
+    async def enrol(self) -> None:
+        token = await self._cloud.claim(device_id=self.id)
+        answer = await self._cloud.registration.post("/v1/enrol", json=self.enrolment(token))
+        assert answer.status_code == 201, answer.text
+        self._keep(b64decode(answer.json()["certificate"]))
+
+    def _keep(self, der: bytes) -> None:
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        pem = x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM)
+        self._pem = self._cloud.folder / f"{self.id}.pem"
+        self._pem.write_bytes(pem + self._key.private_bytes(*form))
+
+    @asynccontextmanager
+    async def online(self):
+        """Connected and subscribed; in the end it leaves as one whose link broke: by its last will."""
+        tls = ssl.create_default_context(cafile=str(self._cloud.settings.ca_cert))
+        tls.load_cert_chain(self._pem)
+        will = aiomqtt.Will(topics.topic(self.id, "presence"), _json(online=False, since=None), 1, True)
+        port = self._cloud.settings.mqtt_port
+        options = {"identifier": self.id, "tls_context": tls, "will": will}
+        async with aiomqtt.Client("127.0.0.1", port, **options) as client:
+            self._client = client
+            await client.subscribe(topics.topic(self.id, "jobs/notify"), qos=1)
+            listening = asyncio.create_task(self._listen(client))
+            await self.say("presence", retain=True, online=True, since="2026-01-01T00:00:00Z")
+            yield self
+            await self.say("presence", retain=True, online=False, since=None)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            self.told.put_nowait(json.loads(message.payload))
+
+    async def say(self, name: str, retain: bool = False, **fields) -> None:
+        await self.say_raw(name, _json(**fields), retain)
+
+    async def say_raw(self, name: str, payload: bytes, retain: bool = False) -> None:
+        await self._client.publish(topics.topic(self.id, name), payload, qos=1, retain=retain)
+
+    async def heartbeat(self, **other) -> None:
+        fields = {
+            "state": "IDLE", "vbat_mv": 3900, "soc_pct": 80, "temp_decic": 253,
+            "versions": {"app": self.version, "runtime": "1.26.0"}, "slot": "a",
+            "uptime_s": 60, "mem_free": 100_000, "counters": {"overruns": 0}, **other,
+        }  # fmt: skip
+        await self.say("heartbeat", **fields)
+
+    async def job(self) -> dict:
+        """The next notify that has a job."""
+        async with asyncio.timeout(WAIT_S):
+            while not (told := await self.told.get())["job"]:
+                continue
+        return told
+
+    async def report(self, job: dict, status: str, step: str = "", detail: str = "") -> None:
+        name = f"jobs/{job['job']}/update"
+        await self.say(name, status=status, step=step, progress_pct=100, detail=detail)
+
+    async def update(self, status: str = "SUCCEEDED", detail: str = "") -> dict:
+        """Take the next job through all its steps."""
+        job = await self.job()
+        for step in topics.STEPS[:4]:
+            await self.report(job, "IN_PROGRESS", step)
+        if status == "SUCCEEDED":
+            self.version = job["version"]
+            await self.heartbeat()
+        await self.report(job, status, "confirmed" if status == "SUCCEEDED" else "reverted", detail)
+        return job
+
+
+def _json(**fields) -> bytes:
+    return json.dumps({"v": topics.VERSION, **fields}).encode()
