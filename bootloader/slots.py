@@ -88,8 +88,8 @@ def _strangers(folder, manifest):
     """[(path, is a folder)] of what a slot's manifest does not name, contents before their folder."""
     known = set(frel.RESERVED)
     for file in manifest["files"]:
-        parts = file["path"].split("/")
-        known.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        known.add(file["path"])
+        known.update(frel.folders_of(file["path"]))
     return [(path, is_folder) for path, is_folder in _walk(folder, "") if path not in known]
 
 

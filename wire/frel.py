@@ -76,6 +76,12 @@ def chunks(files):
             yield file, offset, min(CHUNK, file["size"] - offset)
 
 
+def folders_of(path):
+    """["a", "a/b"] of "a/b/c.mpy": what must be there before the file can be."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
 def check_manifest(manifest):
     """Raise FormatError naming the first field that is wrong. The manifest is what JSON gave, of any type."""
     _need(type(manifest) is dict, "manifest", manifest)
@@ -97,7 +103,7 @@ def check_lengths(manifest, index_len, payload_len):
 
 
 def _check_files(files):
-    """Paths that stay inside the slot and appear once, and contiguous offsets."""
+    """Paths that stay inside the slot and appear once, as a file or as a folder, and contiguous offsets."""
     seen, offset = set(), 0
     for number, file in enumerate(files):
         name = f"files[{number}]"
@@ -109,6 +115,9 @@ def _check_files(files):
         _need(_is_hash(file.get("sha256")), name + ".sha256", file.get("sha256"))
         seen.add(path)
         offset += file["size"]
+    folders = {folder for path in seen for folder in folders_of(path)}
+    for number, file in enumerate(files):
+        _need(file["path"] not in folders, f"files[{number}].path", file["path"])
 
 
 def _need(condition, name, value):

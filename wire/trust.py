@@ -26,6 +26,7 @@ def keyid(public_key):
 
 def open_keyring(envelope, roots, verify):
     """The keyring in an envelope signed by the roots; `roots` comes with the device and is trusted."""
+    _check_fields("roots", roots, (("keys", dict), ("threshold", int)))
     payload, signatures = _parse(envelope, dsse.PAYLOAD_TYPE_KEYRING)
     refused = []
     signers = _signers(dsse.PAYLOAD_TYPE_KEYRING, payload, signatures, roots["keys"], (), verify, refused)
@@ -103,11 +104,22 @@ def _load(payload):
 
 def _check_keyring(keyring):
     """Signed by a root, so only slips are looked for; a key under two names would be counted twice."""
-    for name, kind in (("version", int), ("keys", dict), ("revoked", list), ("threshold", int)):
-        if type(keyring.get(name)) is not kind:
-            raise TrustError(f"keyring: {name} is missing or no {kind.__name__}")
-    if keyring["threshold"] < 1:
-        raise TrustError("keyring: a threshold under 1 would trust anything")
+    fields = (("version", int), ("keys", dict), ("revoked", list), ("threshold", int))
+    _check_fields("keyring", keyring, fields)
     for name, key in keyring["keys"].items():
-        if keyid(binascii.unhexlify(key["public"])) != name:
+        try:
+            found, _ = keyid(binascii.unhexlify(key["public"])), key["kinds"]
+        except (ValueError, TypeError, KeyError):
+            raise TrustError(f"keyring: key {name} has no kinds, or no public key in hex") from None
+        if found != name:
             raise TrustError(f"keyring: key {name} is not the key of that name")
+
+
+def _check_fields(what, value, fields):
+    if type(value) is not dict:
+        raise TrustError(f"{what}: no object")
+    for name, kind in fields:
+        if type(value.get(name)) is not kind:
+            raise TrustError(f"{what}: {name} is missing or no {kind.__name__}")
+    if value["threshold"] < 1:
+        raise TrustError(f"{what}: a threshold under 1 would trust anything")
