@@ -114,7 +114,7 @@ class VirtualBoard:
     def cut_power(self) -> None:
         """Pull the battery, here and now."""
         if self.power == "on":
-            self._order(end="cut")
+            self._send({"end": "cut"})
             self._await_end()
         self.power = "dead"
 
@@ -136,7 +136,8 @@ class VirtualBoard:
         if command.startswith("_") or not callable(getattr(World, command, None)):
             raise BoardError(f"the world has no {command!r}")
         if self.power == "on":
-            self._order(do=[command, *arguments])
+            self._ordered.append([command, *arguments])
+            self._send({"do": self._ordered[-1]})
         else:
             getattr(self.world, command)(*arguments)
 
@@ -170,7 +171,7 @@ class VirtualBoard:
                 self._pass_off(target_us)
 
     def _grant(self, target_us: int, stop_on_edge: bool) -> None:
-        self._order(until=target_us, stop_on_edge=stop_on_edge)
+        self._send({"until": target_us, "stop_on_edge": stop_on_edge})
         self._paused = False
         while self.power == "on" and not self._paused:
             self._listen(HANG_S)
@@ -215,14 +216,12 @@ class VirtualBoard:
         self.cut = None
         self.power = "on"
         self.boots.append((self.now_us, cause, wake))
+        self._ordered: list[list] = []
         self._send(message)
 
     def _send(self, message: dict) -> None:
         with contextlib.suppress(BrokenPipeError):  # its end is noticed where its words are read
             self._down.write(json.dumps(message) + "\n")
-
-    def _order(self, **order) -> None:
-        self._send(order)
 
     def _listen(self, timeout_s: float) -> bool:
         """Wait for words of the interpreter and act on them; False if none came in time."""
@@ -274,6 +273,8 @@ class VirtualBoard:
         self._kill()
         self.world = World(message["world"])
         self.world.duty = 0.0  # the load's gate has a pull-down
+        for command, *arguments in self._ordered[message.get("done", 0) :]:
+            getattr(self.world, command)(*arguments)  # it came too late for the processor, not for the world
         for name, value in list(self.pins.items()):
             if value:
                 self.pins[name] = 0

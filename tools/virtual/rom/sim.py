@@ -29,6 +29,7 @@ irq_blocked = False
 wdt_timeout_us = 0
 wdt_due_us = NEVER_US
 flash_ops = 0
+done = 0  # orders to the world that were carried out
 rtc_memory = bytearray()  # kept over resets and deep sleep
 
 _until_us = 0
@@ -180,7 +181,7 @@ def _wait_orders(timeout_ms):
 
 
 def _obey():
-    global _until_us, _stop_on_edge
+    global _until_us, _stop_on_edge, done
     line = _down.readline()
     if not line:
         sys.exit(0)  # the supervisor is gone
@@ -189,6 +190,7 @@ def _obey():
         _until_us = order["until"]
         _stop_on_edge = order.get("stop_on_edge", False)
     elif "do" in order:
+        done += 1
         getattr(world, order["do"][0])(*order["do"][1:])
         for signal, level in world.advance(world.now_us):
             _interrupt(signal, level)
@@ -213,7 +215,7 @@ def end(how, **more):
     """Stop here and now, as silicon does: no `finally` runs, no file is closed."""
     tell(
         ev="end", how=how, world=world.save(), rtc=bytes(rtc_memory).hex(),
-        wdt_due_us=wdt_due_us, flash_ops=flash_ops, **more
+        wdt_due_us=wdt_due_us, flash_ops=flash_ops, done=done, **more
     )  # fmt: skip
     while True:
         _down.readline()  # until the supervisor ends the process
@@ -223,29 +225,20 @@ def end(how, **more):
 
 
 def wait_io(io_queue, timeout_ms):
-    """Let time pass until an object of the queue is ready, or `timeout_ms` (-1: for ever) is over."""
-    real = _has_sockets(io_queue.map)
+    """Let time pass until a stream of the queue is ready, or `timeout_ms` (-1: for ever) is over."""
+    real = io_queue.has_sockets()
     if real and not _live:
         _go_live()
     elif _live and not real:
         _leave_live()
     target = NEVER_US if timeout_ms < 0 else now_us() + timeout_ms * 1000
-    while True:
-        if _live:
-            _wait_orders(0)
-            _follow()
-        if io_queue.map and io_queue.poller.poll(0):
-            return
-        if world.now_us >= target:
-            return
+    poll_ms = 0
+    while not io_queue.wake_ready(poll_ms) and world.now_us < target:
         stop_us = min(target, _next_us())
         if not _live:
             run_to(stop_us)
-        elif real:
-            io_queue.poller.poll(min(_POLL_MS, _host_ms(stop_us)))
-        else:
-            _wait_orders(min(_POLL_MS if io_queue.map else 1000, _host_ms(stop_us)))
-
-
-def _has_sockets(waiting):
-    return any(type(entry[2]).__name__ in ("socket", "SSLSocket") for entry in waiting.values())
+            continue
+        wait_ms = min(_POLL_MS if io_queue.map else 1000, _host_ms(stop_us))
+        poll_ms = wait_ms if real else 0
+        _wait_orders(0 if real else wait_ms)
+        _follow()

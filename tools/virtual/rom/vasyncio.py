@@ -1,13 +1,16 @@
 """asyncio's task queue in Python, and an I/O queue that lets the board's time pass.
 
-The interpreter's own `_asyncio` reads the host's clock from C. Tasks here follow the same protocol with
+The interpreter's own `_asyncio` reads the host's clock from C. Tasks and streams here follow the same protocol with
 `asyncio.core`: `state` is True while nobody awaits the task, a queue of waiters, or false once it is done.
 """
 
+import select
 import sys
 
 import sim
 import time
+
+_IOCTL_POLL = 3
 
 
 class TaskQueue:
@@ -78,6 +81,79 @@ class Task:
         return True
 
 
+class IOQueue:
+    """Who waits for which stream. The simulated ones are asked in Python; real sockets are polled."""
+
+    def __init__(self):
+        self.map = {}  # id of the stream -> [its reader, its writer, stream]
+        self.sockets = select.poll()
+
+    def queue_read(self, stream):
+        self._enqueue(stream, 0)
+
+    def queue_write(self, stream):
+        self._enqueue(stream, 1)
+
+    def _enqueue(self, stream, role):
+        entry = self.map.setdefault(id(stream), [None, None, stream])
+        if entry[role] is not None:
+            raise RuntimeError("two tasks wait for the same stream")
+        entry[role] = _core.cur_task
+        _core.cur_task.data = self  # so that a cancel finds it
+        if _is_socket(stream):
+            self.sockets.register(stream, _events(entry))
+
+    def remove(self, task):
+        """A task that was cancelled waits no more."""
+        for entry in list(self.map.values()):
+            for role in (0, 1):
+                if entry[role] is task:
+                    self._release(entry, role)
+
+    def _release(self, entry, role):
+        stream = entry[2]
+        entry[role] = None
+        left = _events(entry)
+        if not left:
+            del self.map[id(stream)]
+        if _is_socket(stream):
+            if left:
+                self.sockets.modify(stream, left)
+            else:
+                self.sockets.unregister(stream)
+
+    def has_sockets(self):
+        return any(_is_socket(entry[2]) for entry in self.map.values())
+
+    def wake_ready(self, timeout_ms):
+        """Put the tasks of ready streams on the task queue; True if there were any. Waits for sockets only."""
+        ready = []
+        for entry in self.map.values():
+            if not _is_socket(entry[2]):
+                ready.append((entry, entry[2].ioctl(_IOCTL_POLL, _events(entry))))
+        if self.has_sockets():
+            ready += [(self.map[id(item[0])], item[1]) for item in self.sockets.poll(timeout_ms)]
+        woken = False
+        for entry, events in ready:
+            for role, bits in ((0, events & ~select.POLLOUT), (1, events & ~select.POLLIN)):
+                if bits and entry[role] is not None:
+                    _core._task_queue.push(entry[role])
+                    self._release(entry, role)
+                    woken = True
+        return woken
+
+    def wait_io_event(self, dt):
+        sim.wait_io(self, dt)
+
+
+def _is_socket(stream):
+    return type(stream).__name__ in ("socket", "SSLSocket")
+
+
+def _events(entry):
+    return (select.POLLIN if entry[0] is not None else 0) | (select.POLLOUT if entry[1] is not None else 0)
+
+
 _core = None
 
 
@@ -87,11 +163,6 @@ def install():
     sys.modules["_asyncio"] = sys.modules[__name__]
     import asyncio
     import asyncio.core as core
-
-    class IOQueue(core.IOQueue):
-        def wait_io_event(self, dt):
-            sim.wait_io(self, dt)
-            super().wait_io_event(0)
 
     _core = core
     core.IOQueue = IOQueue
