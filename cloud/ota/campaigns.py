@@ -131,21 +131,22 @@ async def _release(connection: Connection, digest: str) -> dict:
 
 async def _insert(connection: Connection, asked: NewCampaign, now: datetime) -> int:
     deadline = now + timedelta(seconds=asked.deadline_s) if asked.deadline_s else None
-    rows = await connection.execute(
-        _INSERT,
-        asked.model_dump(exclude={"filter", "groups"})
-        | {"filter": Jsonb(asked.filter.model_dump(exclude_none=True)), "deadline": deadline, "now": now},
-    )
-    return (await rows.fetchone())["id"]
+    row = asked.model_dump(exclude={"filter", "groups"})
+    row |= {"filter": Jsonb(asked.filter.model_dump(exclude_none=True)), "deadline": deadline, "now": now}
+    return await _one(connection, _INSERT, row)
+
+
+async def _one(connection: Connection, statement: str, params: dict) -> int:
+    """The column `one` of the only row."""
+    (row,) = await (await connection.execute(statement, params)).fetchall()
+    return row["one"]
 
 
 async def _choose_members(connection: Connection, campaign: int, asked: NewCampaign, release: dict) -> int:
     """Fill the groups, all by SQL; returns how many devices they have."""
     match = {"campaign": campaign, "forced": asked.forced, **asked.filter.model_dump()}
     match |= {"boards": release["boards"], "kind": release["kind"], "to": release["version"]}
-    total = (await (await connection.execute(f"SELECT count(*) AS n FROM ({_MATCH}) m", match)).fetchone())[
-        "n"
-    ]
+    total = await _one(connection, f"SELECT count(*) AS one FROM ({_MATCH}) m", match)
     if total == 0:
         raise Refused(422, f"no device that the filter selects needs {release['name']} {release['version']}")
     ends = ends_of(asked.groups, total)
@@ -172,7 +173,7 @@ INSERT INTO campaigns (release_digest, filter, success_threshold, error_threshol
                        deadline, status, created_at)
 VALUES (%(release)s, %(filter)s, %(success_threshold)s, %(error_threshold)s, %(step_timeout_s)s, %(forced)s,
         %(deadline)s, 'RUNNING', %(now)s)
-RETURNING id
+RETURNING id AS one
 """
 
 # Those online come first, so that a canary sings; beyond that the order is fixed, but nobody's choice.

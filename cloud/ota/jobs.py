@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
 
 from cloud.bus import Bus, BusDown, Message
 from cloud.db import Connection, Pool
@@ -22,14 +22,26 @@ NOTIFY_AGAIN = timedelta(minutes=5)  # to a device that is online and has not ta
 log = logging.getLogger(__name__)
 
 
+def _step(text: str) -> str:
+    if text not in ("", *topics.STEPS):
+        raise ValueError(f"is none of {', '.join(topics.STEPS)}")
+    return text
+
+
 class Update(BaseModel):
     """What a device says about its job: only these words are its own to say."""
 
     v: Literal[1]
     status: Literal["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"]
-    step: Literal["", *topics.STEPS] = ""
+    step: Annotated[str, AfterValidator(_step)] = ""
     progress_pct: Annotated[int, Field(ge=0, le=100)] = 0
     detail: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
+
+
+def _job_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**63):
+        raise ValueError(f"no job is named {text[:40]!r}")
+    return int(text)
 
 
 class Notifier:
@@ -88,7 +100,7 @@ class Notifier:
 
 
 class Jobs:
-    """`handle` takes batches from the bus and commits statuses before it returns; `wake` is the scheduler's."""
+    """`handle` commits a batch's statuses before it returns; `wake` is for the scheduler."""
 
     def __init__(self, pool: Pool, notifier: Notifier, clock: Clock, wake: asyncio.Event):
         self.dropped = 0
@@ -113,15 +125,15 @@ class Jobs:
         job = message.name.split("/")[1]
         try:
             update = Update.model_validate_json(message.payload)
-        except ValidationError as error:
-            return self._drop(message, str(error.errors(include_url=False, include_input=False)[:1]))
-        if not job.isdecimal() or int(job) >= 2**63:
-            return self._drop(message, f"no job is named {job[:40]!r}")
-        return message.device, int(job), update
+            number = _job_number(job)
+        except ValueError as error:  # ValidationError is one
+            self._drop(message, str(error))
+            return None
+        return message.device, number, update
 
     def _drop(self, message: Message, why: str) -> None:
         self.dropped += 1
-        log.warning("dropped a job update of %s: %.200s", message.device, why)
+        log.warning("dropped a job update of %s: %.200r", message.device, why)
 
     async def _move(self, connection: Connection, device: str, job: int, update: Update) -> bool:
         params = {"device": device, "job": job, "now": self._clock(), **update.model_dump(exclude={"v"})}

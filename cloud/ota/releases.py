@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import psycopg
 from fastapi import APIRouter, Request
@@ -43,7 +43,7 @@ async def releases(request: Request) -> dict:
     return {"releases": [{**row, "published_at": utc_text(row["published_at"])} for row in found]}
 
 
-async def _receive(request: Request, file: BinaryIO) -> None:
+async def _receive(request: Request, file: IO[bytes]) -> None:
     size = 0
     try:
         async for part in request.stream():

@@ -1,8 +1,8 @@
 """Would devices accept this release? The policy is that of wire/trust.py, ECDSA is the `ecdsa` package's."""
 
 import hashlib
+import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from wire import dsse, frel, trust
 
 @dataclass(frozen=True)
 class Release:
-    """A verified release. `digest` is its name everywhere, `sha256` that of the whole file."""
+    """A verified release. `digest` is its name everywhere; `sha256` is of the whole file."""
 
     digest: str
     manifest: dict
@@ -75,21 +75,18 @@ def _check_index(index: bytes, manifest: dict) -> None:
 
 
 def _check_payload(file: BinaryIO, index_len: int, manifest: dict) -> None:
-    """Each chunk against the index, each file and the whole against the manifest."""
-    index = file.read(index_len)
+    """Each chunk against the index, each file and the whole against the manifest. `file` is at the index."""
+    index = io.BytesIO(file.read(index_len))
     whole = hashlib.sha256()
-    hashes: dict[str, Callable] = {each["path"]: hashlib.sha256() for each in manifest["files"]}
-    for number, (entry, offset, length) in enumerate(frel.chunks(manifest["files"])):
-        chunk = file.read(length)
-        at = number * frel.HASH_SIZE
-        if hashlib.sha256(chunk).digest() != index[at : at + frel.HASH_SIZE]:
-            raise frel.FormatError(
-                f"payload: chunk {number} ({entry['path']} at {offset}) does not match the index"
-            )
-        whole.update(chunk)
-        hashes[entry["path"]].update(chunk)
     for entry in manifest["files"]:
-        if hashes[entry["path"]].hexdigest() != entry["sha256"]:
+        of_file = hashlib.sha256()
+        for _, offset, length in frel.chunks([entry]):
+            chunk = file.read(length)
+            if hashlib.sha256(chunk).digest() != index.read(frel.HASH_SIZE):
+                raise frel.FormatError(f"payload: {entry['path']} at {offset} does not match the index")
+            of_file.update(chunk)
+            whole.update(chunk)
+        if of_file.hexdigest() != entry["sha256"]:
             raise frel.FormatError(f"payload: {entry['path']} does not match its SHA-256 in the manifest")
     if whole.hexdigest() != manifest["payload"]["sha256"]:
         raise frel.FormatError("payload does not match its SHA-256 in the manifest")

@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from psycopg.rows import dict_row
 
 from cloud.ota import app as ota
+from cloud.processes import Cloud as Stores
 from cloud.registration import app as registration
 from cloud.settings import Settings
 from tools import release as releases
@@ -44,15 +45,17 @@ class Clock:
 
 @dataclass
 class Cloud:
-    settings: Settings
-    keys: Path
+    """Both services and their stores. `stack` is left when the test ends."""
+
+    stores: Stores
+    database_url: str
     folder: Path
-    clock: Clock
     stack: AsyncExitStack
+    clock: Clock = field(default_factory=Clock)
     registration: httpx.AsyncClient = field(init=False)
+    registration_app: FastAPI = field(init=False)
     ota: httpx.AsyncClient = field(init=False)
     ota_app: FastAPI = field(init=False)
-    registration_app: FastAPI = field(init=False)
 
     async def start_registration(self) -> None:
         self.registration_app = registration.create_app(self._as("registration"), self.clock)
@@ -63,14 +66,16 @@ class Cloud:
         self.ota = await self.stack.enter_async_context(serving(self.ota_app))
 
     def _as(self, service: str) -> Settings:
-        folder = self.settings.mqtt_cert.parent
-        cert, key = folder / f"service-{service}.pem", folder / f"service-{service}.key"
-        return replace(self.settings, mqtt_cert=cert, mqtt_key=key)
+        return replace(self.stores.settings_of(service), postgres_url=self.database_url)
+
+    @property
+    def release_key(self) -> Path:
+        return self.stores.keys / "release.pem"
 
     async def rows(self, statement: str, *params) -> list[dict]:
         """Read behind the services' back."""
         async with await psycopg.AsyncConnection.connect(
-            self.settings.postgres_url, row_factory=dict_row
+            self.database_url, row_factory=dict_row
         ) as connection:
             return await (await connection.execute(statement, params)).fetchall()
 
@@ -97,7 +102,7 @@ class Cloud:
 
     async def release(self, version: str = "1.1.0") -> str:
         """Published; its digest."""
-        path = release_file(self.folder, self.keys / "release.pem", version)
+        path = release_file(self.folder, self.release_key, version)
         answer = await self.ota.post("/v1/releases", content=path.read_bytes())
         assert answer.status_code == 201, answer.text
         return answer.json()["digest"]
@@ -209,10 +214,10 @@ class Device:
     @asynccontextmanager
     async def online(self):
         """Connected and subscribed; in the end it leaves as one whose link broke: by its last will."""
-        tls = ssl.create_default_context(cafile=str(self._cloud.settings.ca_cert))
+        tls = ssl.create_default_context(cafile=str(self._cloud.stores.ca))
         tls.load_cert_chain(self._pem)
         will = aiomqtt.Will(topics.topic(self.id, "presence"), _json(online=False, since=None), 1, True)
-        port = self._cloud.settings.mqtt_port
+        port = self._cloud.stores.ports["broker"]
         options = {"identifier": self.id, "tls_context": tls, "will": will}
         async with aiomqtt.Client("127.0.0.1", port, **options) as client:
             self._client = client
