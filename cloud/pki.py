@@ -1,7 +1,7 @@
 """The cloud's certificate authority: P-256 throughout, one CA, no intermediates.
 
-Who is who stands in a certificate twice: as common name, which MQTT clients use as their client id, and as a URI
-`spiffe://fieldrec/ROLE/NAME`, which says the role as well, so that no device can pass for a service.
+Who is who stands in a certificate twice: as common name, which MQTT clients use as their client id, and as a
+URI `spiffe://fieldrec/ROLE/NAME`, which says the role as well, so that no device can pass for a service.
 """
 
 import datetime as dt

@@ -50,8 +50,8 @@ class Cloud:
     """A context manager; raises AlreadyRunning, PortsTaken, KeysMissing, ServerError, SettingsError on entry.
 
     `keys` is a folder with roots.json and keyring.json, DATA/keys by default; `base_port` None takes free
-    ports; `given` are variables (FIELDREC_...) that name real servers to be used instead; `durable` False makes
-    the stores faster and a power cut fatal, for tests; `services` may be empty, to have the stores alone.
+    ports; `given` are variables (FIELDREC_...) that name real servers to be used instead; `durable` False
+    makes the stores faster and a power cut fatal, for tests; with no `services` there are the stores alone.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """What a service must be told, from environment variables named `FIELDREC_...`.
 
-Every process reads its own environment once, at its edge, with `Settings.from_env(os.environ)`, and hands it on.
-A variable is called like its field, in capitals behind the prefix. What is missing or unsafe is refused, all of it
-at once, each with words that say what to do.
+Every process reads its own environment once, at its edge, with `Settings.from_env(os.environ)`, and hands it
+on. A variable is called like its field, in capitals behind the prefix. What is missing or unsafe is refused,
+all of it at once, each with words that say what to do.
 """
 
 import stat

@@ -6,7 +6,9 @@ device_identity makes the key and certificate of a device that this cloud's CA h
 """
 
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,24 +22,25 @@ from cloud.processes import Cloud
 from tools import keys
 
 
-def _cloud(tmp_path_factory: pytest.TempPathFactory, services: tuple[str, ...]) -> Cloud:
-    base = tmp_path_factory.getbasetemp()
-    data = tmp_path_factory.mktemp("cloud")
-    for folder in (base.parent, base, data):
-        folder.chmod(0o755)  # run as root, PostgreSQL is another user's, who has to get there
-    keys.new(data / "keys")
-    return Cloud(data, durable=False, services=services)
+@contextmanager
+def _cloud(services: tuple[str, ...]) -> Iterator[Cloud]:
+    with tempfile.TemporaryDirectory(prefix="fieldrec-") as folder:
+        data = Path(folder)
+        data.chmod(0o755)  # run as root, PostgreSQL is another user's, who has to get there
+        keys.new(data / "keys")
+        with Cloud(data, durable=False, services=services) as cloud:
+            yield cloud
 
 
 @pytest.fixture(scope="session")
-def cloud_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with _cloud(tmp_path_factory, ()) as cloud:
+def cloud_stores() -> Iterator[Cloud]:
+    with _cloud(()) as cloud:
         yield cloud
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with _cloud(tmp_path_factory, ("registration", "ota")) as cloud:
+def cloud() -> Iterator[Cloud]:
+    with _cloud(("registration", "ota")) as cloud:
         yield cloud
 
 

@@ -8,7 +8,7 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import INCOMING
 
 MAX_PACKET = 64 * 1024
-MAX_UNACKNOWLEDGED = 10_000
+WINDOW = 1000  # messages sent ahead of their acknowledgement
 
 log = logging.getLogger("broker")
 
@@ -46,17 +46,28 @@ class Reader(ReaderAdapter):
 class Handler(BrokerProtocolHandler):
     """amqtt's protocol, but a message stays in the session until it was acknowledged.
 
-    amqtt forgets it after 5 s, or with the connection. `broker` is set by who makes it.
+    amqtt forgets it after 5 s, or with the connection, and sends without limit. `broker` is set by its maker.
     """
 
     def attach(self, session, reader, writer) -> None:
-        session.keep_alive = session.keep_alive * 3 // 2  # [MQTT-3.1.2-24]
+        session.keep_alive = (session.keep_alive * 3 + 1) // 2  # [MQTT-3.1.2-24]
         super().attach(session, reader, writer)
 
     def handle_read_timeout(self) -> None:
         """amqtt goes on waiting: the last will of a device whose link is gone would never be sent."""
         log.info("%s: silent for %d s, connection closed", self.session.client_id, self.session.keep_alive)
         self.reader.feed_eof()
+
+    async def mqtt_publish(self, topic, data, qos, retain, ack_timeout=None) -> None:
+        """Beyond WINDOW messages wait in the session; each acknowledgement sends one of them."""
+        crowded = len(self.session.inflight_out) >= WINDOW or not self.session.retained_messages.empty()
+        if qos and crowded:
+            self.broker.keep_waiting(self.session, topic, data, qos, retain)
+        else:
+            await self.publish_now(topic, data, qos, retain)
+
+    async def publish_now(self, topic, data, qos, retain) -> None:
+        await super().mqtt_publish(topic, data, qos, retain)
 
     async def _handle_qos1_message_flow(self, message) -> None:
         if message.direction == INCOMING:
@@ -66,19 +77,14 @@ class Handler(BrokerProtocolHandler):
             raise ConnectionError("the client has gone; the message waits for it")
         waiter = self._puback_waiters[message.packet_id] = asyncio.get_running_loop().create_future()
         try:
-            await self._send_first_or_again(message)
+            packet = message.build_publish_packet(dup=message.publish_packet is not None)
+            message.publish_packet = packet
+            await self._send_packet(packet)
             message.puback_packet = await waiter
             self.session.inflight_out.pop(message.packet_id, None)
         finally:
             self._puback_waiters.pop(message.packet_id, None)
-
-    async def _send_first_or_again(self, message) -> None:
-        if len(self.session.inflight_out) > MAX_UNACKNOWLEDGED:
-            log.error("%s: leaves %d messages unacknowledged", self.session.client_id, MAX_UNACKNOWLEDGED)
-            self.broker.drop(self.session.client_id)
-        packet = message.build_publish_packet(dup=message.publish_packet is not None)
-        message.publish_packet = packet
-        await self._send_packet(packet)
+        self.broker.send_waiting(self.session, 1)
 
     async def _retry_deliveries(self) -> None:
         """amqtt waits here for every PUBACK, deaf to SUBSCRIBE: one who acknowledges late would hang."""

@@ -22,16 +22,17 @@ from amqtt.contexts import Action, BrokerConfig, ListenerConfig
 from amqtt.errors import AMQTTError, MQTTError, NoDataError
 from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.connect import ConnectPacket
+from amqtt.session import OutgoingApplicationMessage
 
 from cloud.embedded import broker_access as access
-from cloud.embedded.broker_link import Handler, Reader
+from cloud.embedded.broker_link import WINDOW, Handler, Reader
 
 CONNECT_TIMEOUT_S = 10
 REFUSAL_TIMEOUT_S = 2
 TAKE_OVER_TIMEOUT_S = 10
 SESSION_EXPIRY_S = 7 * 24 * 3600
 SHUTDOWN_TIMEOUT_S = 5
-MAX_OFFLINE_SERVICE, MAX_OFFLINE_DEVICE = 100_000, 100  # messages kept until it comes back
+MAX_WAITING_SERVICE, MAX_WAITING_DEVICE = 100_000, 100  # messages kept for who is offline or slow
 
 # what a connection may end with that is the client's doing
 CLIENT_ERRORS = (
@@ -68,8 +69,9 @@ class Gate(Broker):
         client_id = ""
         try:
             client_id = await self._admit(packets, writer)
-            await self._take_over(client_id, writer.transport)
-            await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
+            if client_id:
+                await self._take_over(client_id, writer.transport)
+                await self._client_connected(listener_name, packets, StreamWriterAdapter(writer))
         except CLIENT_ERRORS as error:
             log.warning("%s: %s", client_id or writer.get_extra_info("peername"), error or repr(error))
         finally:
@@ -78,7 +80,7 @@ class Gate(Broker):
             writer.transport.abort()
 
     async def _admit(self, packets: Reader, writer: asyncio.StreamWriter) -> str:
-        """The client id; answers "not authorised" and raises MQTTError if it may not connect."""
+        """The client id, or "" if it may not connect, which it is told."""
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             connect = await ConnectPacket.from_stream(packets)
         packets.rewind()
@@ -86,12 +88,12 @@ class Gate(Broker):
         will = (connect.will_topic, connect.will_retain_flag) if connect.will_flag else None
         refusal = access.refuse_connect(writer.get_extra_info("peercert"), connect.client_id, will)
         if refusal:
+            log.warning("%s: not authorised to connect: %s", writer.get_extra_info("peername"), refusal)
             writer.write(ConnackPacket.build(0, NOT_AUTHORIZED).to_bytes())
             writer.close()
             with contextlib.suppress(TimeoutError, OSError):  # the client is only given the time to read it
                 await asyncio.wait_for(writer.wait_closed(), REFUSAL_TIMEOUT_S)
-            raise MQTTError(f"not authorised to connect: {refusal}")
-        return connect.client_id
+        return "" if refusal else connect.client_id
 
     async def _take_over(self, client_id: str, transport: asyncio.Transport) -> None:
         """Ends an earlier connection of this client, its last will sent, before the new one begins.
@@ -107,6 +109,9 @@ class Gate(Broker):
         self.connections[client_id] = (transport, asyncio.current_task())
 
     async def _initialize_client_session(self, reader, writer, remote_address, remote_port):
+        earlier, _ = self.sessions.get(reader.connect.client_id, (None, None))
+        if earlier and earlier.clean_session:
+            await self._delete_session(earlier.client_id)  # amqtt would go on with it, for up to a second
         _, session = await super()._initialize_client_session(reader, writer, remote_address, remote_port)
         handler = Handler(self.plugins_manager)
         handler.broker = self
@@ -154,28 +159,33 @@ class Gate(Broker):
     ) -> None:
         """amqtt, on a new connection, sends it what is retained for *any* client's subscriptions."""
         topic_filter, qos = subscription
-        if not any(each is session for each, _ in self._subscriptions.get(topic_filter, ())):
+        handler = self._get_handler(session)
+        if not handler or not any(each is session for each, _ in self._subscriptions.get(topic_filter, ())):
             return
         for topic, kept in list(self._retained_messages.items()):
             if self._matches(topic, topic_filter) and access.may_receive(session.client_id, topic):
-                self._send(session, topic, kept.data, min(qos, kept.qos or 0), retain=True)
+                self.keep(handler.mqtt_publish(topic, kept.data, min(qos, kept.qos or 0), retain=True))
 
     async def _publish_session_retained_messages(self, session) -> None:
         """What came while it was offline; amqtt marks it as retained, and waits for every PUBACK."""
-        while not session.retained_messages.empty():
-            kept = session.retained_messages.get_nowait()
-            self._send(session, kept.topic, kept.data, kept.qos, retain=False)
+        self.send_waiting(session, WINDOW - len(session.inflight_out))
 
     async def _retain_broadcast_message(self, broadcast: dict[str, Any], qos: int, session) -> None:
-        service = session.client_id.startswith(access.SERVICE_PREFIX)
-        if session.retained_messages.qsize() < (MAX_OFFLINE_SERVICE if service else MAX_OFFLINE_DEVICE):
-            await super()._retain_broadcast_message(broadcast, qos, session)
-        else:
-            log.error("%s: too much waits for it, %r dropped", session.client_id, broadcast["topic"])
+        self.keep_waiting(session, broadcast["topic"], broadcast["data"], qos, False)
 
-    def _send(self, session, topic: str, data: bytes, qos: int, *, retain: bool) -> None:
-        if handler := self._get_handler(session):
-            self.keep(handler.mqtt_publish(topic, data, qos, retain=retain))
+    def keep_waiting(self, session, topic: str, data: bytes, qos: int, retain: bool) -> None:
+        service = session.client_id.startswith(access.SERVICE_PREFIX)
+        if session.retained_messages.qsize() < (MAX_WAITING_SERVICE if service else MAX_WAITING_DEVICE):
+            session.retained_messages.put_nowait(OutgoingApplicationMessage(None, topic, qos, data, retain))
+        else:
+            log.error("%s: too much waits for it, %r dropped", session.client_id, topic)
+
+    def send_waiting(self, session, count: int) -> None:
+        handler = self._get_handler(session)
+        while handler and count > 0 and not session.retained_messages.empty():
+            kept = session.retained_messages.get_nowait()
+            self.keep(handler.publish_now(kept.topic, kept.data, kept.qos, kept.retain))
+            count -= 1
 
     def keep(self, delivery) -> None:
         """Runs a delivery to its end, which may be long: until the client acknowledges or goes."""

@@ -1,0 +1,3 @@
+from tests.cloud_fixtures import cloud, cloud_stores, device_identity
+
+__all__ = ["cloud", "cloud_stores", "device_identity"]
