@@ -13,12 +13,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+import tty
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -43,10 +45,13 @@ class VirtualBoard:
         self, folder: Path, *, seed: int = 1, real: bool = False, rate: float = 1.0,
         heap: str = "1M", utc_s: int | None = None, on_line: Callable[[str], None] | None = None,
     ):  # fmt: skip
+        """`on_line` gets each line of the console."""
         self.folder = Path(folder)
         self.seed, self.real, self.rate, self.heap = seed, real, rate, heap
         self.utc_s = utc_s if utc_s is not None else (int(time.time()) if real else UTC_S)
         self.on_line = on_line
+        self.on_output: Callable[[bytes], None] | None = None  # a serial port: there is a REPL after main.py
+        self.on_boot: Callable[[str], None] | None = None
         self.world = World(self._load_world())
         self.power = "dead"
         self.pins: dict[str, int] = {}
@@ -60,6 +65,9 @@ class VirtualBoard:
         self._rtc = ""
         self._wake: dict = {}
         self._wdt_due_us = NEVER_US
+        self.raw_repl = False
+        self.wdt_timeout_ms = 0
+        self.pong = 0
         self._process: subprocess.Popen | None = None
         self._paused = True
         self._partial = ""
@@ -168,7 +176,7 @@ class VirtualBoard:
             if self.power == "on":
                 self._grant(target_us, condition is not None)
             else:
-                self._pass_off(target_us)
+                self.pass_off(target_us)
 
     def _grant(self, target_us: int, stop_on_edge: bool) -> None:
         self._send({"until": target_us, "stop_on_edge": stop_on_edge})
@@ -176,16 +184,19 @@ class VirtualBoard:
         while self.power == "on" and not self._paused:
             self._listen(HANG_S)
 
-    def _pass_off(self, target_us: int) -> None:
+    def pass_off(self, target_us: int) -> None:
         """Time without the processor: the world goes on, and may wake it."""
         wake = self._wake_due() if self.power == "off" else ""
         while not wake and self.now_us < target_us:
-            timer_us = self._wake.get("timer_us") or NEVER_US
-            step_us = min(target_us, self.world.next_us(), timer_us if self.power == "off" else NEVER_US)
-            self.world.advance(max(self.now_us, step_us))
+            self.world.advance(max(self.now_us, min(target_us, self.next_off_us())))
             wake = self._wake_due() if self.power == "off" else ""
         if wake:
             self._boot("wake", wake)
+
+    def next_off_us(self) -> int:
+        """When something may happen to a board that is off."""
+        timer_us = self._wake.get("timer_us") if self.power == "off" else None
+        return min(self.world.next_us(), NEVER_US if timer_us is None else timer_us)
 
     def _wake_due(self) -> str:
         for name in ("ext0", "ext1"):
@@ -198,21 +209,25 @@ class VirtualBoard:
     # -- the interpreter
 
     def _boot(self, cause: str, wake: str) -> None:
+        if self.on_boot:
+            self.on_boot(cause)
         message = {
             "world": self.world.save(), "cause": cause, "wake": wake, "rtc": self._rtc, "seed": self.seed,
             "real": self.real, "rate": self.rate, "utc_s": self.utc_s, "folder": str(self.folder.resolve()),
             "unique_id": f"{self.seed:012x}", "cut": self.cut, "wdt_due_us": self._wdt_due_us,
-            "ticks_offset_us": self.ticks_offset_us, "raw_repl": False, "repl": False,
+            "ticks_offset_us": self.ticks_offset_us, "raw_repl": self.raw_repl, "repl": bool(self.on_output),
         }  # fmt: skip
         down_read, down_write = os.pipe()
         up_read, up_write = os.pipe()
-        self._process = _start(["-X", f"heapsize={self.heap}", "rom.py"], (down_read, up_write))
-        os.close(down_read)
-        os.close(up_write)
+        console, console_end = _console()
+        arguments = ["-X", f"heapsize={self.heap}", *(["-i"] if self.on_output else []), "rom.py"]
+        self._process = _start(arguments, (down_read, up_write), console_end)
+        for fd in (down_read, up_write, console_end):
+            os.close(fd)
         self._down, self._up = open(down_write, "w", buffering=1), open(up_read, "rb", buffering=0)
         self._received = b""
-        self._out = self._process.stdout
-        os.set_blocking(self._out.fileno(), False)
+        self.console = console
+        self.wdt_timeout_ms = 0
         self.cut = None
         self.power = "on"
         self.boots.append((self.now_us, cause, wake))
@@ -223,25 +238,49 @@ class VirtualBoard:
         with contextlib.suppress(BrokenPipeError):  # its end is noticed where its words are read
             self._down.write(json.dumps(message) + "\n")
 
-    def _listen(self, timeout_s: float) -> bool:
-        """Wait for words of the interpreter and act on them; False if none came in time."""
-        ready, _, _ = select.select([self._up, self._out], [], [], timeout_s)
-        if self._out in ready:
+    def _listen(self, timeout_s: float) -> None:
+        """Wait for words of the interpreter and act on them."""
+        ready, _, _ = select.select([self._up, self.console], [], [], timeout_s)
+        if not ready:
+            self.hang()
+        self.serve(ready)
+
+    def serve(self, ready: list) -> None:
+        """Read what is ready of `streams()`."""
+        if self.power != "on":
+            return
+        if self.console in ready:
             self._read_console()
         if self._up in ready:
             data = self._up.read(65536)
             if not data:
-                self._ended({"how": "exit", "world": self.world.save()})
-                return True
+                self._ended({"how": "soft" if self.on_output else "exit", "world": self.world.save()})
             *messages, self._received = (self._received + data).split(b"\n")
             for message in messages:
                 self._handle(json.loads(message))
-        if not ready:
-            self._ended({"how": "wdt", "world": self.world.save()})  # nothing else ends a core that hangs
-        return bool(ready)
+
+    def streams(self) -> list:
+        return [self._up, self.console] if self.power == "on" else []
+
+    def hang(self) -> None:
+        """The core does not answer: the watchdog ends it, and nothing else could."""
+        self._ended({"how": "wdt", "world": self.world.save()})
+
+    def interrupt(self) -> None:
+        """Ctrl-C while code runs."""
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+
+    def ping(self, number: int) -> None:
+        self._send({"ping": number})
 
     def _read_console(self) -> None:
-        data = self._out.read() or b""
+        data = b""
+        with contextlib.suppress(BlockingIOError, OSError):  # a terminal without its other end gives EIO
+            while chunk := os.read(self.console, 65536):
+                data += chunk
+        if self.on_output and data:
+            self.on_output(data)
         *lines, self._partial = (self._partial + data.decode(errors="replace")).split("\n")
         for line in lines:
             self.lines.append(line.rstrip("\r"))
@@ -259,6 +298,13 @@ class VirtualBoard:
             self._paused = True
         elif kind == "end":
             self._ended(message)
+        elif kind == "wdt":
+            self.wdt_timeout_ms = message["timeout_ms"]
+        elif kind == "pong":
+            self.pong = message["ping"]
+            self.world = World(message["world"])
+        elif kind == "rtc":
+            self._rtc = message["memory"]
         elif kind == "utc":
             self.utc_s = message["utc_s"]
 
@@ -281,9 +327,8 @@ class VirtualBoard:
                 self.edges.append((self.now_us, name, 0))
         self.ends.append(how)
         self.flash_ops = message.get("flash_ops", 0)
-        self._rtc = message.get("rtc", self._rtc)
         self._wake = message.get("wake", {})
-        self._wdt_due_us = message["wdt_due_us"] if how == "soft" else NEVER_US
+        self._wdt_due_us = message.get("wdt_due_us", NEVER_US) if how == "soft" else NEVER_US
         if how in ("cut", "exit"):
             self.power, self._rtc = "dead", ""
         elif how == "deepsleep":
@@ -296,19 +341,27 @@ class VirtualBoard:
             return
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
-        for stream in (self._down, self._up, self._out):
+        for stream in (self._down, self._up):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+        os.close(self.console)
         self._process = None
 
 
-def _start(arguments: list[str], fds: Iterable[int]) -> subprocess.Popen:
-    fds = tuple(fds)
+def _console() -> tuple[int, int]:
+    """(our end, the board's end) of a serial line: a terminal that changes no byte."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(ours, False)
+    return ours, theirs
+
+
+def _start(arguments: list[str], fds: tuple[int, int], console: int) -> subprocess.Popen:
     env = {"MICROPYPATH": f"{HERE / 'rom'}:{HERE}:.frozen", "FIELDREC_BOARD_FDS": ",".join(map(str, fds))}
     return subprocess.Popen(
         [MICROPYTHON, *arguments[:-1], str(HERE / "rom" / arguments[-1])],
-        env={**os.environ, **env}, pass_fds=fds, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=HERE / "rom",
+        env={**os.environ, **env}, pass_fds=fds, cwd=HERE / "rom",
+        stdin=console, stdout=console, stderr=console, start_new_session=True,
     )  # fmt: skip
 
 

@@ -272,10 +272,11 @@ class RTC:
 
     def memory(self, data=None):
         if data is None:
-            return bytes(sim.rtc_memory)
+            return bytes.fromhex(sim.config["rtc"])
         if len(data) > 2048:
             raise ValueError("buffer too long")
-        sim.rtc_memory[:] = data
+        sim.config["rtc"] = bytes(data).hex()
+        sim.tell(ev="rtc", memory=sim.config["rtc"])
         return None
 
     def datetime(self, datetimetuple=None):
@@ -338,7 +339,6 @@ def power_up():
     """Called once by the ROM, before any code of the board."""
     for name in ("flash.img", "sd.img"):
         _images[name] = open(sim.config["folder"] + "/" + name, "r+b")
-    sim.rtc_memory[:] = bytes.fromhex(sim.config["rtc"])
     sim.wdt_due_us = sim.config["wdt_due_us"]
     if sim.config["cause"] == "wake":
         sim.run_to(sim.boot_us + _WAKE_TO_CODE_US)

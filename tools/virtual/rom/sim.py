@@ -30,7 +30,6 @@ wdt_timeout_us = 0
 wdt_due_us = NEVER_US
 flash_ops = 0
 done = 0  # orders to the world that were carried out
-rtc_memory = bytearray()  # kept over resets and deep sleep
 
 _until_us = 0
 _stop_on_edge = False
@@ -197,7 +196,7 @@ def _obey():
     elif "end" in order:
         end(order["end"])
     elif "ping" in order:
-        tell(ev="pong", ping=order["ping"])
+        tell(ev="pong", ping=order["ping"], world=world.save())
 
 
 def _pause():
@@ -213,12 +212,10 @@ def _pause():
 
 def end(how, **more):
     """Stop here and now, as silicon does: no `finally` runs, no file is closed."""
-    tell(
-        ev="end", how=how, world=world.save(), rtc=bytes(rtc_memory).hex(),
-        wdt_due_us=wdt_due_us, flash_ops=flash_ops, done=done, **more
-    )  # fmt: skip
-    while True:
-        _down.readline()  # until the supervisor ends the process
+    tell(ev="end", how=how, world=world.save(), wdt_due_us=wdt_due_us, flash_ops=flash_ops, done=done, **more)
+    while _down.readline():
+        continue  # until the supervisor ends the process
+    sys.exit(0)  # it has ended itself
 
 
 # -- what asyncio waits with

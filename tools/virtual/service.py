@@ -1,0 +1,132 @@
+"""A board that runs as a service: made on first use, reached by its serial port and by a control socket beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import firmware, keys, release
+from tools.virtual.board import BoardError, VirtualBoard
+from tools.virtual.live import LiveBoard
+
+
+class NoBoard(Exception):
+    """No board runs at this port, or it refused; the text says which."""
+
+
+@dataclass
+class Request:
+    """What `fieldrec board run` was asked for."""
+
+    folder: Path
+    port: Path
+    device_id: str
+    cloud: str
+    ca: Path | None
+    claim: str
+    keys: Path | None
+    speed: float
+
+
+def control_path(port: Path) -> Path:
+    return port.with_name(port.name + ".control")
+
+
+@contextlib.contextmanager
+def running(request: Request, on_line: Callable[[str], None]) -> Iterator[Path]:
+    """The board, powered and in real time."""
+    if not (request.folder / "flash.img").exists():
+        _make(request)
+    board = VirtualBoard(request.folder, real=True, rate=request.speed, on_line=on_line)
+    with LiveBoard(board, request.port) as live, _Control(control_path(request.port), live):
+        live.do("schedule", board.now_us, "USB", True)
+        live.power_on()
+        yield request.port
+
+
+def _make(request: Request) -> None:
+    folder = request.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    key_folder = request.keys or folder / "keys"
+    if not (key_folder / "roots.json").exists():
+        keys.new(key_folder)
+    first = release.build("1.0.0", ["virtual"], folder)
+    release.sign(first, key_folder / "release.pem")
+    identity = firmware.Identity(
+        request.device_id, "virtual", key_folder, request.cloud, _der(request.ca), request.claim,
+        {"wifi_ssid": "virtual", "wifi_on": bool(request.cloud)},
+    )  # fmt: skip
+    VirtualBoard.create(folder, firmware.files(identity, first))
+
+
+def _der(ca: Path | None) -> bytes:
+    if ca is None:
+        return b""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return x509.load_pem_x509_certificate(ca.read_bytes()).public_bytes(Encoding.DER)
+
+
+class _Control:
+    """Takes orders as one line of JSON each on a Unix socket; answers with one."""
+
+    def __init__(self, path: Path, live: LiveBoard):
+        path.unlink(missing_ok=True)
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(json.dumps(_carry_out(live, json.loads(self.rfile.readline()))).encode() + b"\n")
+
+        self._path = path
+        self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        os.chmod(path, 0o600)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *exc) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._path.unlink(missing_ok=True)
+
+
+def _carry_out(live: LiveBoard, order: list) -> dict:
+    name, *arguments = order
+    board = live.board
+    try:
+        if name == "status":
+            world = board.world
+            return {
+                "power": board.power, "pins": board.pins, "ocv_mv": world.ocv_mv, "temp_c": world.temp_c,
+                "time_s": board.now_us / 1e6,
+            }  # fmt: skip
+        if name == "power":
+            live.power_on() if arguments[0] else live.cut_power()
+        else:
+            live.do(name, *arguments)
+    except (BoardError, ValueError, TypeError) as error:
+        return {"error": str(error)}
+    return {}
+
+
+def ask(port: Path, order: list) -> dict:
+    """Send one order to the board at `port`. NoBoard if none runs there or it refused."""
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(str(control_path(port)))
+        except OSError as error:
+            raise NoBoard(f"no board runs at {port} ({error}): start it with fieldrec board run --port {port}") from None
+        line.sendall(json.dumps(order).encode() + b"\n")
+        answer = json.loads(line.makefile().readline())
+    if "error" in answer:
+        raise NoBoard(answer["error"])
+    return answer
