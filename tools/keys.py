@@ -1,7 +1,7 @@
 """A folder of signing keys: a root that signs the keyring, and a release key that the keyring names.
 
-root.pem, release.pem    private keys, mode 600: the root belongs offline, the release key with who releases
-roots.json               root public keys, put on every device when it is made
+root.pem, release.pem    private keys (SEC 1, PEM), mode 600; the root's belongs offline
+roots.json               public keys of the roots, put on every device when it is made
 keyring.json             the keyring (wire/trust), signed by the root
 """
 
@@ -78,5 +78,5 @@ def _new_key(path: Path) -> ecdsa.SigningKey:
     # never readable to others, not even at first
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(key.to_pem(format="pkcs8"))
+        file.write(key.to_pem())
     return key

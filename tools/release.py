@@ -102,9 +102,7 @@ def _contents(release: Release) -> tuple[dict, bytes]:
     _check_chunks(manifest["files"], release)
     for file in manifest["files"]:
         if _sha256(_slice(release.payload, file)) != file["sha256"]:
-            raise frel.FormatError(
-                f"payload: {file['path']} is not the file of the manifest: its SHA-256 differs"
-            )
+            raise frel.FormatError(f"payload: {file['path']} is not the manifest's: its SHA-256 differs")
     if _sha256(release.payload) != manifest["payload"]["sha256"]:
         raise frel.FormatError("payload is not the one of the manifest: its SHA-256 differs")
     return manifest, payload

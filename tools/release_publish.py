@@ -18,6 +18,8 @@ def publish(
     path: Path, url: str, token: str, ca: Path, on_progress: Callable[[int], None] = lambda sent: None
 ) -> dict:
     """POST a release to URL/v1/releases; what the service says of it. `on_progress` gets the bytes sent."""
+    if not url.startswith("https://"):
+        raise PublishError(f"{url} is no https address: the token would be readable on its way")
     headers = {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/octet-stream",
