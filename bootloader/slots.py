@@ -7,6 +7,7 @@ of `main.mpy`.
 """
 
 import binascii
+import errno
 import hashlib
 import json
 import os
@@ -36,9 +37,11 @@ def spare(record):
 
 def invalidate(slot, root=""):
     """From here on the slot doesn't boot: to be called before its first byte is changed."""
-    folder = slot_dir(slot, root)
-    if "seal" in os.listdir(folder):
-        os.remove(folder + "/seal")
+    try:
+        os.remove(slot_dir(slot, root) + "/seal")
+    except OSError as error:
+        if error.errno != errno.ENOENT:  # none there is what was wanted
+            raise
 
 
 def write_seal(slot, manifest_bytes, root=""):

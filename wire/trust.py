@@ -108,9 +108,11 @@ def _check_keyring(keyring):
     _check_fields("keyring", keyring, fields)
     for name, key in keyring["keys"].items():
         try:
-            found, _ = keyid(binascii.unhexlify(key["public"])), key["kinds"]
+            found, kinds = keyid(binascii.unhexlify(key["public"])), key["kinds"]
         except (ValueError, TypeError, KeyError):
-            raise TrustError(f"keyring: key {name} has no kinds, or no public key in hex") from None
+            found = kinds = None
+        if type(kinds) is not list:
+            raise TrustError(f"keyring: key {name} has no list of kinds, or no public key in hex")
         if found != name:
             raise TrustError(f"keyring: key {name} is not the key of that name")
 

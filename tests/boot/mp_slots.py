@@ -66,6 +66,8 @@ def test_without_its_seal_a_slot_does_not_boot_and_a_second_time_is_no_error():
     root = installed()
     slots.invalidate("a", root)
     slots.invalidate("a", root)
+    os.rmdir(root + "/b")
+    slots.invalidate("b", root)  # nor where there never was a slot
     assert refusal(root) == "/flash/a/seal is missing"
 
 

@@ -211,7 +211,7 @@ KEYRINGS = {
     ),
     "a key that is none": (
         sealed(KEYRING, signing.canonical(keyring(keys={S: {"public": "zz"}})), ROOT),
-        f"keyring: key {S} has no kinds, or no public key in hex",
+        f"keyring: key {S} has no list of kinds, or no public key in hex",
     ),
     "a list": (sealed(KEYRING, b"[]", ROOT), "keyring: no object"),
     "torn": (b"", "envelope is not JSON"),
