@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from select import select
+from typing import IO
 
 from cloud import pki
 from cloud.embedded import ports, process
@@ -46,6 +47,27 @@ class KeysMissing(Exception):
     """roots.json or keyring.json is not where it should be."""
 
 
+def running(data: Path) -> dict | None:
+    """`Cloud.describe()` of what runs in a data folder, and "servers" with pid and log; None if nothing."""
+    try:
+        with (data / "run" / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        pass  # someone holds it
+    try:
+        found = json.loads((data / "cloud.json").read_text())
+    except FileNotFoundError:
+        return None  # it is starting or stopping
+    pids = {file.stem: process.find(file) for file in sorted((data / "run").glob("*.json"))}
+    found["servers"] = {
+        name: {"pid": pid, "log": str(data.resolve() / "log" / f"{name}.log")} for name, pid in pids.items()
+    }
+    return found
+
+
 class Cloud:
     """A context manager; raises AlreadyRunning, PortsTaken, KeysMissing, ServerError, SettingsError on entry.
 
@@ -73,6 +95,8 @@ class Cloud:
         self.stages: list[list[Server]] = []
         self.ports: dict[str, int] = {}
         self.environ: dict[str, str] = {}
+        self.description = self.data / "cloud.json"
+        self.lock: IO[str] | None = None
 
     @property
     def servers(self) -> list[Server]:
@@ -107,12 +131,12 @@ class Cloud:
         }
 
     def __enter__(self) -> "Cloud":
-        self._lock()
+        self.lock = self._lock()
         try:
             self._prepare()
             for stage in self.stages:
                 self._each(stage, self._start)
-            pki.write_secret(self.data / "cloud.json", json.dumps(self.describe(), indent=2).encode())
+            pki.write_secret(self.description, json.dumps(self.describe(), indent=2).encode())
         except BaseException:
             self.__exit__()
             raise
@@ -121,10 +145,13 @@ class Cloud:
     def __exit__(self, *_: object) -> None:
         """Services first, then what they need; each is given its time, then killed."""
         try:
+            self.description.unlink(missing_ok=True)
             for stage in reversed(self.stages):
                 self._each(stage, self._stop)
         finally:
-            self.lock.close()
+            if self.lock:
+                self.lock.close()
+            self.lock = None
 
     def describe(self) -> dict:
         """What a script needs to use this cloud; all of it is in files of the data folder as well."""
@@ -156,19 +183,22 @@ class Cloud:
             own["FIELDREC_CA_KEY"] = str(self.material.ca_key)
         return self.environ | own | self.given
 
-    def _lock(self) -> None:
+    def _lock(self) -> IO[str]:
         """The kernel gives the lock back, however this process ends."""
         (self.data / "run").mkdir(parents=True, exist_ok=True)
-        self.lock = (self.data / "run" / "lock").open("a+")
+        lock = (self.data / "run" / "lock").open("a")
         try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self.lock.close()
+            lock.close()
             raise AlreadyRunning(
                 f"another process runs a cloud in {self.data}; see: fieldrec cloud status"
             ) from error
 
+        return lock
+
     def _prepare(self) -> None:
+        self.description.unlink(missing_ok=True)
         for pid_file in (self.data / "run").glob("*.json"):
             process.stop_remembered(pid_file)
         for name in ("roots.json", "keyring.json"):
@@ -180,7 +210,7 @@ class Cloud:
         self.ports = ports.choose(self.base_port, self.data / "ports.json")
         stores = self._stores()
         self.environ = self._environ(stores)
-        services = [
+        services: list[Server] = [
             Service(name, self.data, self.ports[name], self.environ_of(name)) for name in self.service_names
         ]
         wanted = [store for name, store in stores.items() if STANDS_FOR[name] not in self.given]

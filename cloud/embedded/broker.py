@@ -20,6 +20,10 @@ class Broker(PythonServer):
         super().__init__("broker", data, port)
         self.certificate, self.key, self.ca, self.client = certificate, key, ca, client
 
+    @property
+    def url(self) -> str:
+        return f"mqtts://127.0.0.1:{self.port}"
+
     def arguments(self) -> list[str]:
         files = [f"--certificate={self.certificate}", f"--key={self.key}", f"--ca={self.ca}"]
         return ["-m", "cloud.embedded.broker_main", f"--port={self.port}", *files]

@@ -62,7 +62,7 @@ class Postgres(Server):
         password_file.write_text(self.password)
         if self.user:
             self.user.own(self.folder)
-        command = [BIN / "initdb", f"--pgdata={new}", f"--username={ROLE}", f"--pwfile={password_file}"]
+        command = [str(BIN / "initdb"), f"--pgdata={new}", f"--username={ROLE}", f"--pwfile={password_file}"]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         command += [] if self.durable else ["--no-sync"]

@@ -36,6 +36,11 @@ class Server:
         self.ready_after_s = 0.0
 
     @property
+    def url(self) -> str:
+        """Where clients find it, with the password if it has one."""
+        raise NotImplementedError
+
+    @property
     def folder(self) -> Path:
         return self.data / self.name
 
