@@ -11,9 +11,10 @@ _PULL_UP_OHM = const(10_000)
 _NTC_OHM = const(10_000)  # at 25 C
 _BETA = const(3950)
 _KELVIN_25 = 298.15
-# the ADC's ends are not linear (ESP32-S3 datasheet, table ADC characteristics), and an NTC there is open or short
+# Outside of this the NTC is open (under -26 C) or short (over 113 C); the ADC measures 0 to 3.1 V (ESP32-S3
+# datasheet, ADC characteristics, attenuation 11 dB)
 _SHORT_UV = const(150_000)
-_OPEN_UV = const(3_000_000)
+_OPEN_UV = const(3_100_000)
 
 
 class Thermistor:

@@ -45,3 +45,6 @@ def pytest_collect_file(file_path: Path, parent):
     if file_path.name.startswith("mp_") and file_path.suffix == ".py" and file_path.name != "mp_runner.py":
         return DeviceTestFile.from_parent(parent, path=file_path)
     return None
+
+
+pytest_plugins = ["tests.device_fixtures"]

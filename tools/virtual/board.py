@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tty
 from collections.abc import Callable
@@ -106,6 +107,15 @@ class VirtualBoard:
         """Keep the world in the folder, so that the board goes on where it was."""
         (self.folder / "world.json").write_text(json.dumps(self.world.save()))
 
+    def read_card(self) -> dict[str, bytes]:
+        """{path: content} of the SD card, as a card reader would see it; the board must have no power."""
+        if self.power == "on":
+            raise BoardError("the card is in use: cut the power first")
+        with tempfile.TemporaryDirectory() as target:
+            _interpret("readcard.py", str(self.folder.resolve()), target)
+            root = Path(target)
+            return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
     # -- power
 
     @property
@@ -148,6 +158,7 @@ class VirtualBoard:
             self._send({"do": self._ordered[-1]})
         else:
             getattr(self.world, command)(*arguments)
+            self.world.advance(self.now_us)
 
     # -- time
 
@@ -178,8 +189,8 @@ class VirtualBoard:
             else:
                 self.pass_off(target_us)
 
-    def _grant(self, target_us: int, stop_on_edge: bool) -> None:
-        self._send({"until": target_us, "stop_on_edge": stop_on_edge})
+    def _grant(self, target_us: int, stop_on_notice: bool) -> None:
+        self._send({"until": target_us, "stop_on_notice": stop_on_notice})
         self._paused = False
         while self.power == "on" and not self._paused:
             self._listen(HANG_S)

@@ -21,6 +21,8 @@ _CELL_OHM = 0.15
 _LOAD_OHM = 10.0
 _KELVIN_PER_W = 12.0  # the load's heat in the housing
 _THERMAL_TAU_S = 600.0
+_GAP_C = 0.01  # nearer than this, the temperature has arrived
+_DRIFT_US = 1_000_000
 _COMPARATOR_DECIC = 550  # the thermal comparator that drives PWR_SW4, with 1 C of hysteresis
 
 _IDLE_LEVELS = {"PWR_SW1": 1, "PWR_SW2": 1, "PWR_SW4": 0, "USB": 0, "CHARGER": 0}
@@ -104,7 +106,9 @@ class World:
     # -- what passes by itself
 
     def next_us(self):
-        return self.pending[0][0] if self.pending else NEVER_US
+        """When something may change next: a scheduled edge, or a step of what drifts."""
+        drift_us = NEVER_US if self.temp_c == self._rest_c() else self.now_us + _DRIFT_US
+        return min(drift_us, self.pending[0][0]) if self.pending else drift_us
 
     def advance(self, to_us):
         """Let time pass; returns the signals that changed: [(signal, level)]."""
@@ -132,9 +136,15 @@ class World:
         load_a = self.load_a()
         if load_a:
             self.ocv_mv = max(0.0, self.ocv_mv - load_a * 1000 * dt_s / _MAS_PER_MV)
-        rest_c = self.ambient_c + load_a * load_a * _LOAD_OHM * _KELVIN_PER_W
+        rest_c = self._rest_c()
         if self.temp_c != rest_c:
-            self.temp_c = rest_c + (self.temp_c - rest_c) * math.exp(-dt_s / _THERMAL_TAU_S)
+            gap_c = (self.temp_c - rest_c) * math.exp(-dt_s / _THERMAL_TAU_S)
+            self.temp_c = rest_c + gap_c if abs(gap_c) > _GAP_C else rest_c
+
+    def _rest_c(self):
+        """Where the temperature goes: the surroundings, and what the load adds."""
+        load_a = self.load_a()
+        return self.ambient_c + load_a * load_a * _LOAD_OHM * _KELVIN_PER_W
 
     # -- what instruments see
 

@@ -1,5 +1,6 @@
 """What a board's ROM and MicroPython's own start-up do: mount the flash, run boot.py and main.py, open the REPL."""
 
+import builtins
 import sys
 
 import sim
@@ -16,6 +17,15 @@ import time  # noqa: E402, F401
 import vasyncio  # noqa: E402
 import vfs  # noqa: E402
 
+_print = print
+
+
+def print(*args, **kwargs):
+    _print(*args, **kwargs)
+    sim.noticed()
+
+
+builtins.print = print
 machine.power_up()
 random.seed(sim.config["seed"])
 vasyncio.install()

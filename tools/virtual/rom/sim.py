@@ -32,8 +32,8 @@ flash_ops = 0
 done = 0  # orders to the world that were carried out
 
 _until_us = 0
-_stop_on_edge = False
-_edge_seen = False
+_stop_on_notice = False
+_noticed = False
 _live = False
 _live_host_us = 0
 _live_start_us = 0
@@ -119,7 +119,7 @@ def run_to(target_us):
             alarms.pop(0)[1]()
         for signal, level in changed:
             _interrupt(signal, level)
-        if _edge_seen and _stop_on_edge and not _live:
+        if _noticed and _stop_on_notice and not _live:
             _pause()
 
 
@@ -139,9 +139,14 @@ def _interrupt(signal, level):
 
 def edge(signal, value):
     """An output changed."""
-    global _edge_seen
-    _edge_seen = True
     tell(ev="edge", t=world.now_us, signal=signal, value=value)
+    noticed()
+
+
+def noticed():
+    """Something can be seen from outside: where the supervisor waits for that, time stops at it."""
+    global _noticed
+    _noticed = True
 
 
 # -- live time
@@ -180,14 +185,14 @@ def _wait_orders(timeout_ms):
 
 
 def _obey():
-    global _until_us, _stop_on_edge, done
+    global _until_us, _stop_on_notice, done
     line = _down.readline()
     if not line:
         sys.exit(0)  # the supervisor is gone
     order = json.loads(line)
     if "until" in order:
         _until_us = order["until"]
-        _stop_on_edge = order.get("stop_on_edge", False)
+        _stop_on_notice = order.get("stop_on_notice", False)
     elif "do" in order:
         done += 1
         getattr(world, order["do"][0])(*order["do"][1:])
@@ -201,8 +206,8 @@ def _obey():
 
 def _pause():
     """The granted time is used up: report, and stand still until there is more."""
-    global _edge_seen
-    _edge_seen = False
+    global _noticed
+    _noticed = False
     tell(ev="paused", world=world.save(), mem_free=gc.mem_free())
     before = _until_us
     _obey()

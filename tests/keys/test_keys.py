@@ -1,0 +1,113 @@
+"""Gestures of the running app."""
+
+import pytest
+
+
+@pytest.fixture
+def idle(rig):
+    rig.press("PWR_SW1", 1600)
+    rig.expect("LED_STATE", 1, 4000)
+    rig.wait(2000)
+    return rig
+
+
+@pytest.fixture
+def recording(rig):
+    rig.press("PWR_SW2", 1200)
+    rig.expect("LED_REC", 1, 4000)
+    rig.wait(2000)
+    return rig
+
+
+def transitions(rig) -> list[str]:
+    return [line.split(" state ")[1] for line in rig.board.lines if " state " in line and "->" in line]
+
+
+@pytest.mark.parametrize(
+    ("key", "ms", "expected"),
+    [
+        ("PWR_SW1", 990, []),
+        ("PWR_SW1", 1010, ["IDLE -> IDLE (PWR_SW1 1000)"]),
+        ("PWR_SW1", 2990, ["IDLE -> IDLE (PWR_SW1 1000)"]),
+        ("PWR_SW1", 3010, ["IDLE -> IDLE (PWR_SW1 3000)"]),
+        ("PWR_SW1", 4990, ["IDLE -> IDLE (PWR_SW1 3000)"]),
+        ("PWR_SW1", 5010, ["IDLE -> OFF (PWR_SW1 5000)"]),
+        ("PWR_SW1", 14900, ["IDLE -> OFF (PWR_SW1 5000)"]),
+        ("PWR_SW1", 15100, ["IDLE -> RESET (PWR_SW1 15000)"]),
+        ("PWR_SW2", 990, []),
+        ("PWR_SW2", 1010, ["IDLE -> RECORD (PWR_SW2 1000)"]),
+        ("PWR_SW2", 3010, ["IDLE -> RECORD (PWR_SW2 3000)"]),
+    ],
+)
+def test_a_hold_in_idle(idle, key, ms, expected):
+    idle.press(key, ms, bounce=True)
+    idle.wait(ms + 1000)
+    assert transitions(idle) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "ms", "expected"),
+    [
+        ("PWR_SW1", 2990, []),
+        ("PWR_SW1", 3010, ["RECORD -> RECORD (PWR_SW1 3000)"]),
+        ("PWR_SW1", 8000, ["RECORD -> RECORD (PWR_SW1 3000)"]),
+        ("PWR_SW2", 1010, ["RECORD -> RECORD (PWR_SW2 1000)"]),
+        ("PWR_SW2", 2990, ["RECORD -> RECORD (PWR_SW2 1000)"]),
+        ("PWR_SW2", 3010, ["RECORD -> IDLE (PWR_SW2 3000)"]),
+    ],
+)
+def test_a_hold_in_record(recording, key, ms, expected):
+    recording.press(key, ms)
+    recording.wait(ms + 1000)
+    assert transitions(recording) == expected
+
+
+def test_the_hold_that_powered_it_on_is_no_gesture(rig):
+    rig.press("PWR_SW1", 7000)
+    rig.wait(9000)
+    assert transitions(rig) == []
+    assert rig.board.power == "on"
+
+
+def test_each_threshold_gives_a_cue(idle):
+    idle.board.edges.clear()
+    idle.press("PWR_SW1", 4000)
+    idle.wait(5000)
+    assert [value for _, signal, value in idle.board.edges if signal == "HAPTIC"] == [1, 0, 1, 0]
+
+
+def test_private_mode_is_dark_and_survives_a_pulled_battery(idle):
+    idle.press("PWR_SW1", 1200)
+    idle.expect("LED_STATE", 0, 2000)
+    idle.cut_power()
+    idle.restore_power()
+    idle.wait(1000)
+    idle.press("PWR_SW1", 1600)
+    idle.expect_line("state IDLE", 4000)
+    idle.wait(1000)
+    assert idle.board.pins.get("LED_STATE", 0) == 0
+
+
+def test_a_press_is_measured_while_the_program_is_busy(idle):
+    """The interrupt stamps the edges: two presses 0.2 ms from the bound are told apart."""
+    idle.press("PWR_SW2", 1000.2)
+    idle.wait(2000)
+    assert transitions(idle) == ["IDLE -> RECORD (PWR_SW2 1000)"]
+
+
+@pytest.mark.parametrize(("start", "state"), [("PWR_SW1", "IDLE"), ("PWR_SW2", "RECORD")])
+def test_an_empty_battery_ends_in_off(rig, start, state):
+    rig.press(start, 1600)
+    rig.wait(8000)
+    rig.battery_mv(3400)
+    rig.expect_line(f"state {state} -> OFF (battery empty)", 10_000)
+    rig.wait(1000)
+    assert rig.board.power == "off"
+
+
+def test_heat_ends_a_recording(recording):
+    recording.wait(5000)
+    recording.temp_c(60)
+    recording.expect_line("state RECORD -> OFF (too hot)", 10_000)
+    recording.wait(1000)
+    assert recording.board.pins["LED_REC"] == 0

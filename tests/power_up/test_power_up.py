@@ -1,0 +1,135 @@
+"""The SPL on the virtual board: key presses, cell and temperature in, a state out."""
+
+import pytest
+
+
+def spl(rig, within_ms=4000) -> str:
+    """What the SPL decided, as its log line says it."""
+    return rig.expect_line("spl: row", within_ms)
+
+
+def decided(line: str) -> tuple[int, str]:
+    words = line.split()
+    return int(words[2]), words[4]
+
+
+@pytest.mark.parametrize("bounce", [False, True])
+@pytest.mark.parametrize(
+    ("key", "ms", "expected"),
+    [
+        ("PWR_SW1", 100, (5, "OFF")),
+        ("PWR_SW1", 1495, (5, "OFF")),
+        ("PWR_SW1", 1505, (7, "IDLE")),
+        ("PWR_SW1", 4000, (7, "IDLE")),
+        ("PWR_SW2", 995, (6, "OFF")),
+        ("PWR_SW2", 1005, (8, "RECORD")),
+    ],
+)
+def test_a_hold_decides(rig, key, ms, expected, bounce):
+    rig.press(key, ms, bounce)
+    assert decided(spl(rig)) == expected
+    rig.wait(3000)
+    assert rig.board.power == ("off" if expected[1] == "OFF" else "on")
+
+
+def test_the_checks_add_nothing_to_the_hold(rig):
+    start_us = rig.board.now_us
+    rig.press("PWR_SW1", 3000)
+    spl(rig)
+    assert 1_500_000 <= rig.board.now_us - start_us <= 1_505_000
+
+
+@pytest.mark.parametrize(
+    ("mv", "c", "expected"),
+    [
+        (3400, 25, (3, "OFF")),
+        (3401, 25, (7, "IDLE")),
+        (3410, 25, (7, "IDLE")),
+        (3900, 54.9, (7, "IDLE")),
+        (3900, -20, (7, "IDLE")),
+    ],
+)
+def test_cell_and_temperature_decide(rig, mv, c, expected):
+    rig.battery_mv(mv)
+    rig.temp_c(c)
+    rig.press("PWR_SW1", 1600)
+    assert decided(spl(rig)) == expected
+
+
+@pytest.mark.parametrize("fault", ["nack", "zeros", "ones", "stuck_sda"])
+def test_an_unreadable_gauge_ends_in_off(rig, fault):
+    rig.gauge_fault(fault)
+    rig.press("PWR_SW1", 2000)
+    line = spl(rig)
+    assert decided(line) == (1, "OFF") and "gauge" in line
+    rig.wait(5000)
+    assert rig.board.power == "off"
+
+
+def test_heat_wakes_the_board_into_discharge(rig):
+    rig.battery_mv(3900)
+    rig.temp_c(56)
+    assert decided(spl(rig)) == (2, "DISCHARGE")
+    rig.expect("LOAD", 65535, 2000)
+
+
+def test_heat_with_an_empty_cell_stays_off_and_does_not_wake_for_ever(rig):
+    rig.battery_mv(3500)
+    rig.temp_c(56)
+    assert decided(spl(rig)) == (3, "OFF")
+    boots = len(rig.board.boots)
+    rig.wait(3_600_000)
+    assert len(rig.board.boots) - boots == 5  # the timer looks 10 min after each look
+    rig.temp_c(20)
+    rig.wait(600_000)
+    boots = len(rig.board.boots)
+    rig.wait(3_600_000)
+    assert len(rig.board.boots) == boots
+    rig.temp_c(56)
+    assert decided(spl(rig)) == (3, "OFF")  # the event line is armed again
+
+
+def test_a_key_held_on_an_empty_cell_does_not_wake_for_ever(rig):
+    rig.battery_mv(3300)
+    rig.hold("PWR_SW1")
+    assert decided(spl(rig)) == (3, "OFF")
+    boots = len(rig.board.boots)
+    rig.wait(60_000)
+    assert len(rig.board.boots) == boots
+    rig.release("PWR_SW1")
+    rig.press("PWR_SW2", 1200)
+    assert decided(spl(rig)) == (3, "OFF")  # the other key stayed armed
+
+
+def test_the_key_that_woke_it_counts(rig):
+    rig.press("PWR_SW2", 1200)
+    rig.board.do("press", "PWR_SW1", 400, False, 300)
+    assert decided(spl(rig)) == (8, "RECORD")
+
+
+def test_power_on_stays_off_without_a_host_and_starts_with_one(rig):
+    rig.cut_power()
+    rig.restore_power()
+    assert decided(spl(rig)) == (9, "OFF")
+    rig.wait(500)
+    rig.cut_power()
+    rig.host_present(True)
+    rig.restore_power()
+    assert decided(spl(rig)) == (9, "IDLE")
+
+
+def test_the_same_presses_give_the_same_trace(tmp_path, flash_files):
+    from hil.virtual import VirtualRig
+    from tools.virtual.board import VirtualBoard
+
+    traces = []
+    for name in ("first", "second"):
+        rig = VirtualRig(VirtualBoard.create(tmp_path / name, flash_files, seed=7))
+        rig.restore_power()
+        rig.press("PWR_SW2", 1300, bounce=True)
+        rig.wait(20_000)
+        rig.press("PWR_SW2", 1200)
+        rig.wait(60_000)
+        traces.append((rig.board.edges, rig.board.lines))
+        rig.close()
+    assert traces[0] == traces[1]
