@@ -10,10 +10,11 @@ from bootloader import bootctl, spl
 from bootloader import start as slot
 from micropython import const
 
-from app import config, states
+from app import config, selftest, states
 from app.discharge import Discharge
 from app.gestures import KeyWatch
 from app.log import Log
+from app.online import Online
 from app.recorder import Recorder
 from app.safety import Safety
 from app.settings import Settings
@@ -25,7 +26,7 @@ _STALLED_MS = const(5000)
 class App:
     """Holds the parts; it is also the effects that the state machine has."""
 
-    def __init__(self, board, decision):
+    def __init__(self, board, device, decision):
         self.board = board
         self.decision = decision
         self.log = Log()
@@ -35,6 +36,8 @@ class App:
         self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self._recording_failed)
         self.discharge = Discharge(board.load, self.safety, self.machine, self.log)
         self.versions = {"app": slot.manifest["version"], "runtime": ".".join(str(n) for n in sys.implementation.version[:3])}
+        self.online = Online(self, device, slot.slot)
+        self._turns = 0
         self._beats: dict = {}
         self._tasks: dict = {}
 
@@ -42,6 +45,7 @@ class App:
 
     def enter(self, state, effect):
         self.board.memory.update(state=state)
+        self.online.network.event("transition", to=state)
         _ENTER[state](self, effect)
 
     def leave(self, state):
@@ -117,11 +121,30 @@ class App:
         self._spawn("safety", self.safety.run)
         for name, key in self.board.keys.items():
             self._spawn(name, KeyWatch(name, key, self.machine, self.board.indicators).run)
+        self._spawn("online", self.online.run)
+        if bootctl.load()["state"] == "trial":
+            trial = asyncio.create_task(self._trial())  # noqa: F841, RUF006: kept while this runs
         while True:
             await asyncio.sleep_ms(_LOOP_MS)
+            self._turns += 1
             self._check_tasks()
             gc.collect()
             self.board.watchdog.feed()
+
+    async def _trial(self):
+        """A version on trial is kept if it passes its self-test; else the one before comes back."""
+        subject = selftest.Subject(
+            self.board.gauge, self.board.thermistor, self.board.storage, lambda: self._turns, self.online.reached
+        )
+        passed, reason = await selftest.run(subject)
+        record = bootctl.load()
+        if not passed:
+            bootctl.save(bootctl.revert(record, reason))
+            self.reset(reason)
+        record = bootctl.confirm(record, slot.manifest["security_version"])
+        bootctl.save(record)
+        self.log.info(f"version {self.versions['app']} confirmed")
+        self.online.network.jobs.settle(record)
 
     def _spawn(self, name, run):
         """Start a task that must go on: it calls what it is handed to say that it still does."""
@@ -158,11 +181,13 @@ _ACT = {
 
 def start():
     """Called by the SPL's `start`, with the slot on the path."""
-    board = load(config.device()["board"])
+    device = config.device()
+    board = load(device["board"])
     key = board.keys.get(spl.decision["wake"])
     if key:
         key.pressed_since(ticks_ms())  # still down; whatever it does until its release is not the app's
-    app = App(board, spl.decision)
+    app = App(board, device, spl.decision)
+    app.online.network.event("boot", **spl.decision)
     app.log.info(f"app {app.versions['app']} in slot {slot.slot}, state {spl.decision['state']}")
     try:
         asyncio.run(app.run())

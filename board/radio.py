@@ -28,6 +28,12 @@ class Radio:
     def connected(self):
         return self._wlan.isconnected()
 
+    def set_clock(self):
+        """Set the clock by NTP; OSError if no server answers within a second."""
+        import ntptime
+
+        ntptime.settime()
+
     def off(self):
         self._wlan.disconnect()
         self._wlan.active(False)

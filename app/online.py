@@ -1,0 +1,99 @@
+"""The app's side of the network: what `app.network` needs to know, and when it runs."""
+
+import asyncio
+import gc
+import time
+
+from micropython import const
+
+from app import states
+from app.network import Network
+
+_LOOK_MS = const(500)
+_UPDATE_MIN_MV = const(3700)
+_BUFFER_BYTES = const(4096)
+
+
+class Online:
+    """`app.network.Network`'s `ctx`, from the parts of an `app.main.App`."""
+
+    root = ""
+
+    def __init__(self, app, device, slot):
+        self._app = app
+        self.device = device
+        self.versions = app.versions
+        self.slot = slot
+        self.buffer = bytearray(_BUFFER_BYTES)
+        self.network = Network(self)
+
+    async def run(self, beat):
+        """For ever: the network is up while WiFi is on, and its task is replaced when that changes."""
+        task = None
+        while True:
+            beat()
+            if task and task.done():
+                await task  # raises what ended it
+            if self.wanted() and not task:
+                task = asyncio.create_task(self.network.run())
+            elif task and not self.wanted():
+                task.cancel()
+                task = None
+                self._app.board.radio.off()
+            await asyncio.sleep_ms(_LOOK_MS)
+
+    def wanted(self):
+        return self._app.settings.wifi_on and self._app.machine.state in (states.IDLE, states.RECORD)
+
+    def reached(self):
+        """For the self-test: whether the broker is reached, None if it need not be."""
+        return self.network.online() if self.wanted() else None
+
+    # -- what the network asks
+
+    async def join(self):
+        settings = self._app.settings
+        if not self._app.board.radio.connected():
+            await self._app.board.radio.connect(settings.wifi_ssid, settings.wifi_key)
+
+    async def set_clock(self):
+        self._app.board.radio.set_clock()
+
+    def status(self):
+        app = self._app
+        return {
+            "state": app.machine.state,
+            "vbat_mv": app.safety.vbat_mv,
+            "soc_pct": app.safety.soc_pct,
+            "temp_decic": app.safety.temp_decic,
+            "versions": app.versions,
+            "slot": self.slot,
+            "uptime_s": time.ticks_ms() // 1000,
+            "mem_free": gc.mem_free(),
+            "counters": {"sensor_faults": app.safety.faults},
+        }
+
+    def heartbeat_s(self):
+        return self._app.settings.heartbeat_s
+
+    def private(self):
+        return self._app.settings.private
+
+    def defer_reason(self):
+        app = self._app
+        if app.machine.state != states.IDLE:
+            return f"state {app.machine.state}"
+        if app.settings.private:
+            return "private mode"
+        vbat_mv = app.safety.vbat_mv
+        if vbat_mv is None:
+            return "battery unknown"
+        if vbat_mv < _UPDATE_MIN_MV and not app.board.power.charger_present():
+            return f"battery {vbat_mv} mV"
+        return None
+
+    def reset(self, reason):
+        self._app.reset(reason)
+
+    def log(self, text):
+        self._app.log.info(text)
