@@ -21,7 +21,8 @@ class PythonServer(Server):
 
     def environ(self) -> Mapping[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("FIELDREC_")}
-        return {**ours, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.settings}
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        return {**ours, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **self.settings}
 
     def command(self) -> list[str]:
         return [sys.executable, *self.arguments()]
