@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import aiomqtt
 
 from cloud.settings import Settings
+from cloud.tasks import background
 from wire import topics
 
 BATCH_MAX = 500
@@ -63,12 +64,8 @@ class Bus:
     @asynccontextmanager
     async def running(self, handle: Handler) -> AsyncIterator["Bus"]:
         self._handle = handle
-        task = asyncio.create_task(self._stay_connected(), name=f"bus of {self._client_id}")
-        try:
+        async with background(self._stay_connected(), f"bus of {self._client_id}"):
             yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def publish(self, device: str, name: str, message: dict) -> None:
         """Send `message` to one device; returns when the broker has it. Raises BusDown."""

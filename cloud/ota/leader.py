@@ -10,8 +10,7 @@ import logging
 import random
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import httpx
 
@@ -32,7 +31,7 @@ class Deposed(Exception):
 
 
 class Election:
-    """Takes part in the election of `role` while `running()`. `revision` is None when it does not lead."""
+    """Takes part in the election of `role` while `run()` does. `revision` is None when it does not lead."""
 
     def __init__(self, url: str, role: str, holder: str, elected: asyncio.Event, lease_s: int = LEASE_S):
         """`elected` is set each time it begins to lead."""
@@ -46,16 +45,8 @@ class Election:
         """That of its election, as long as the lease can't have run out."""
         return self._revision if time.monotonic() < self._alive_until else None
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Election"]:
-        task = asyncio.create_task(self._stand_again_and_again(), name=f"election of {self._role}")
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _stand_again_and_again(self) -> None:
+    async def run(self) -> None:
+        """Stand for election again and again."""
         async with httpx.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT_S) as etcd:
             while True:
                 try:

@@ -7,6 +7,7 @@ end. Every statement writes its audit rows itself. Nothing is remembered between
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime
 
 import psycopg
@@ -36,10 +37,9 @@ class Scheduler:
                 await self._tick_if_leading()
             except (Deposed, psycopg.Error) as error:
                 log.error("no tick: %s", error)
-            try:
-                await asyncio.wait_for(self._wake.wait(), TICK_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
 
     async def _tick_if_leading(self) -> None:
         revision = self._election.revision

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import secrets
+import socket
 import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,8 +63,11 @@ class Cloud:
         self.registration = await self.stack.enter_async_context(serving(self.registration_app))
 
     async def start_ota(self) -> None:
-        self.ota_app = ota.create_app(self._as("ota"), self.clock, lease_s=LEASE_S)
+        self.ota_app = self.new_ota()
         self.ota = await self.stack.enter_async_context(serving(self.ota_app))
+
+    def new_ota(self, client_id: str = "service-ota") -> FastAPI:
+        return ota.create_app(self._as("ota"), self.clock, client_id, LEASE_S)
 
     def _as(self, service: str) -> Settings:
         return replace(self.stores.settings_of(service), postgres_url=self.database_url)
@@ -120,6 +124,19 @@ class Cloud:
 
     async def read(self, campaign: int) -> dict:
         return (await self.ota.get(f"/v1/campaigns/{campaign}")).json()
+
+    async def change(self, campaign: int, action: str, why: str = "") -> dict:
+        answer = await self.ota.post(f"/v1/campaigns/{campaign}/{action}", json={"why": why})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def after_a_tick(self, campaign: int) -> dict:
+        """The campaign once the scheduler has seen all that is in the tables now: a tick leaves its mark."""
+        before = await self.rows("SELECT xmin FROM leaders")
+        await self.until(lambda rows: rows != before, "SELECT xmin FROM leaders")
+        between = await self.rows("SELECT xmin FROM leaders")
+        await self.until(lambda rows: rows != between, "SELECT xmin FROM leaders")
+        return await self.read(campaign)
 
     async def until_campaign(self, campaign: int, status: str) -> dict:
         await self.until(
@@ -211,9 +228,15 @@ class Device:
         self._pem = self._cloud.folder / f"{self.id}.pem"
         self._pem.write_bytes(pem + self._key.private_bytes(*form))
 
+    async def cut(self) -> None:
+        """The link breaks, without a word to the broker."""
+        self._client._client.socket().shutdown(socket.SHUT_RDWR)
+        with suppress(aiomqtt.MqttError):
+            await asyncio.wait_for(self._listening, WAIT_S)
+
     @asynccontextmanager
     async def online(self):
-        """Connected and subscribed; in the end it leaves as one whose link broke: by its last will."""
+        """Connected and subscribed."""
         tls = ssl.create_default_context(cafile=str(self._cloud.stores.ca))
         tls.load_cert_chain(self._pem)
         will = aiomqtt.Will(topics.topic(self.id, "presence"), _json(online=False, since=None), 1, True)
@@ -222,12 +245,11 @@ class Device:
         async with aiomqtt.Client("127.0.0.1", port, **options) as client:
             self._client = client
             await client.subscribe(topics.topic(self.id, "jobs/notify"), qos=1)
-            listening = asyncio.create_task(self._listen(client))
+            self._listening = asyncio.create_task(self._listen(client))
             await self.say("presence", retain=True, online=True, since="2026-01-01T00:00:00Z")
             yield self
-            await self.say("presence", retain=True, online=False, since=None)
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
