@@ -64,7 +64,14 @@ class Cloud:
 
     async def start_ota(self) -> None:
         self.ota_app = self.new_ota()
-        self.ota = await self.stack.enter_async_context(serving(self.ota_app))
+        self._ota_stack = await self.stack.enter_async_context(AsyncExitStack())
+        self.ota = await self._ota_stack.enter_async_context(serving(self.ota_app))
+
+    async def stop_ota(self) -> None:
+        await self._ota_stack.aclose()
+
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.stores.ca))
 
     def new_ota(self, client_id: str = "service-ota") -> FastAPI:
         return ota.create_app(self._as("ota"), self.clock, client_id, LEASE_S)
@@ -122,8 +129,8 @@ class Cloud:
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
-    async def read(self, campaign: int) -> dict:
-        return (await self.ota.get(f"/v1/campaigns/{campaign}")).json()
+    async def read(self, campaign: int, ota: httpx.AsyncClient | None = None) -> dict:
+        return (await (ota or self.ota).get(f"/v1/campaigns/{campaign}")).json()
 
     async def change(self, campaign: int, action: str, why: str = "") -> dict:
         answer = await self.ota.post(f"/v1/campaigns/{campaign}/{action}", json={"why": why})
@@ -138,13 +145,13 @@ class Cloud:
         await self.until(lambda rows: rows != between, "SELECT xmin FROM leaders")
         return await self.read(campaign)
 
-    async def until_campaign(self, campaign: int, status: str) -> dict:
+    async def until_campaign(self, campaign: int, status: str, ota: httpx.AsyncClient | None = None) -> dict:
         await self.until(
             lambda rows: rows[0]["status"] == status,
             "SELECT status, reason FROM campaigns WHERE id = %s",
             campaign,
         )
-        return await self.read(campaign)
+        return await self.read(campaign, ota)
 
     async def until(self, right: Callable[[list[dict]], bool], statement: str, *params) -> list[dict]:
         """The rows, once they are `right`: a table says nothing by itself when it changes, so it is asked."""
@@ -237,7 +244,7 @@ class Device:
     @asynccontextmanager
     async def online(self):
         """Connected and subscribed."""
-        tls = ssl.create_default_context(cafile=str(self._cloud.stores.ca))
+        tls = self._cloud.tls()
         tls.load_cert_chain(self._pem)
         will = aiomqtt.Will(topics.topic(self.id, "presence"), _json(online=False, since=None), 1, True)
         port = self._cloud.stores.ports["broker"]
