@@ -108,11 +108,18 @@ class VirtualBoard:
         (self.folder / "world.json").write_text(json.dumps(self.world.save()))
 
     def read_card(self) -> dict[str, bytes]:
-        """{path: content} of the SD card, as a card reader would see it; the board must have no power."""
+        """{path: content} of the SD card, as a card reader would see it; the board must not run."""
+        return self._read_back("card")
+
+    def read_flash(self) -> dict[str, bytes]:
+        """{path: content} of the internal flash; the board must not run."""
+        return self._read_back("flash")
+
+    def _read_back(self, media: str) -> dict[str, bytes]:
         if self.power == "on":
-            raise BoardError("the card is in use: cut the power first")
+            raise BoardError(f"the {media} is in use: cut the power first")
         with tempfile.TemporaryDirectory() as target:
-            _interpret("readcard.py", str(self.folder.resolve()), target)
+            _interpret("readback.py", str(self.folder.resolve()), media, target)
             root = Path(target)
             return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 

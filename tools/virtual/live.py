@@ -127,7 +127,7 @@ class LiveBoard:
         now, board = time.monotonic(), self.board
         if board.pong == self._pinged:
             self._answered_at = now
-        elif board.wdt_timeout_ms and (now - self._answered_at) * board.rate * 1000 > board.wdt_timeout_ms + 1000:
+        elif board.wdt_timeout_ms and (now - self._answered_at) * 1000 > board.wdt_timeout_ms + 2000 * _PING_S:
             self._answered_at = now
             board.hang()
         if now - self._pinged_at >= _PING_S:

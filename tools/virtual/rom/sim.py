@@ -1,7 +1,8 @@
 """The board's clock and its line to the supervisor: what stands behind every stand-in module of this folder.
 
-Virtual time jumps from event to event and is deterministic. *Live* time follows the host's clock at `rate`: on
-request, and for as long as a real socket is waited for, which would otherwise race the jumps.
+Virtual time jumps from event to event and is deterministic. *Live* time follows the host's clock: on request, and
+for as long as a real socket is waited for, which would otherwise race the jumps. At a `rate` over 1 the waits are
+faster and the computing is not, or a watchdog would bite a board whose host is busy.
 
 The supervisor grants time (`until`); at its end the board stands still, reports, and waits for orders.
 Messages are JSON lines: to the board {"until"|"do"|"end"|"ping": ...}, from it {"ev": ...}.
@@ -35,8 +36,7 @@ _until_us = 0
 _stop_on_notice = False
 _noticed = False
 _live = False
-_live_host_us = 0
-_live_start_us = 0
+_host_us = 0  # the host's ticks that the clock has followed up to
 _down = None
 _up = None
 _orders = select.poll()
@@ -94,8 +94,10 @@ def sleep_us(us):
     target = now_us() + us
     while world.now_us < target:
         if _live:
-            _wait_orders(_host_ms(min(target, _next_us())))
+            wait_ms = _host_ms(min(target, _next_us()))
             _follow()
+            _wait_orders(wait_ms)
+            _follow(wait_ms * 1000)
         else:
             run_to(target)
 
@@ -153,8 +155,8 @@ def noticed():
 
 
 def _go_live():
-    global _live, _live_host_us, _live_start_us
-    _live, _live_host_us, _live_start_us = True, host.ticks_us(), world.now_us
+    global _live, _host_us
+    _live, _host_us = True, host.ticks_us()
 
 
 def _leave_live():
@@ -163,13 +165,14 @@ def _leave_live():
         _live = False
 
 
-def _follow():
-    elapsed = host.ticks_diff(host.ticks_us(), _live_host_us)
-    target = _live_start_us + int(elapsed * config["rate"])
-    if elapsed > 1 << 40:
-        _go_live()  # long before the host's ticks wrap
-    if target > world.now_us:
-        run_to(target)
+def _follow(waited_us=0):
+    """Let the time pass that the host's clock has gone on, `waited_us` of it at most in waiting."""
+    global _host_us
+    now = host.ticks_us()
+    elapsed = host.ticks_diff(now, _host_us)
+    _host_us = now
+    waited = min(elapsed, waited_us)
+    run_to(world.now_us + elapsed - waited + int(waited * config["rate"]))
 
 
 def _host_ms(target_us):
@@ -234,13 +237,14 @@ def wait_io(io_queue, timeout_ms):
     elif _live and not real:
         _leave_live()
     target = NEVER_US if timeout_ms < 0 else now_us() + timeout_ms * 1000
-    poll_ms = 0
-    while not io_queue.wake_ready(poll_ms) and world.now_us < target:
+    while not io_queue.wake_ready() and world.now_us < target:
         stop_us = min(target, _next_us())
         if not _live:
             run_to(stop_us)
             continue
-        wait_ms = min(_POLL_MS if io_queue.map else 1000, _host_ms(stop_us))
-        poll_ms = wait_ms if real else 0
-        _wait_orders(0 if real else wait_ms)
         _follow()
+        wait_ms = min(_POLL_MS if io_queue.map else 1000, _host_ms(stop_us))
+        if real:
+            io_queue.sockets.poll(wait_ms)
+        _wait_orders(0 if real else wait_ms)
+        _follow(wait_ms * 1000)

@@ -125,14 +125,14 @@ class IOQueue:
     def has_sockets(self):
         return any(_is_socket(entry[2]) for entry in self.map.values())
 
-    def wake_ready(self, timeout_ms):
-        """Put the tasks of ready streams on the task queue; True if there were any. Waits for sockets only."""
+    def wake_ready(self):
+        """Put the tasks of ready streams on the task queue; True if there were any."""
         ready = []
         for entry in self.map.values():
             if not _is_socket(entry[2]):
                 ready.append((entry, entry[2].ioctl(_IOCTL_POLL, _events(entry))))
         if self.has_sockets():
-            ready += [(self.map[id(item[0])], item[1]) for item in self.sockets.poll(timeout_ms)]
+            ready += [(self.map[id(item[0])], item[1]) for item in self.sockets.poll(0)]
         woken = False
         for entry, events in ready:
             for role, bits in ((0, events & ~select.POLLOUT), (1, events & ~select.POLLIN)):

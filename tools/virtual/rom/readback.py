@@ -1,4 +1,4 @@
-"""Copy what is on a board's card to a folder of the host. argv: the board's folder, the target folder.
+"""Copy what is on a board's card or flash to a folder of the host. argv: the board's folder, card | flash, the target.
 
 Runs on the plain interpreter, with this folder on its path.
 """
@@ -8,25 +8,27 @@ import sys
 
 import sim
 
-folder, target = sys.argv[1:]
+folder, which, target = sys.argv[1:]
 sim.config = {"cut": None, "folder": folder, "rtc": "", "wdt_due_us": 1 << 60, "cause": "power"}
 sim.spend = lambda us: None
 
+import esp32  # noqa: E402
 import machine  # noqa: E402
 import vfs  # noqa: E402
 
 machine.power_up()
-vfs.mount(vfs.VfsFat(machine.SDCard()), "/card")
+media = vfs.VfsFat(machine.SDCard()) if which == "card" else vfs.VfsLfs2(esp32.Partition("vfs"))
+vfs.mount(media, "/media", readonly=True)
 
 
 def copy(path):
-    for name, kind, *_ in os.ilistdir("/card" + path):
+    for name, kind, *_ in os.ilistdir("/media" + path):
         here = path + "/" + name
         if kind == 0x4000:
             os.mkdir(target + here)
             copy(here)
             continue
-        with open("/card" + here, "rb") as read, open(target + here, "wb") as write:
+        with open("/media" + here, "rb") as read, open(target + here, "wb") as write:
             while data := read.read(65536):
                 write.write(data)
 
