@@ -14,6 +14,17 @@ def exists(path):
         return False
 
 
+def make_folders(path):
+    """The folders above `path`, where they are missing."""
+    at = path.find("/", 1)
+    while at > 0:
+        try:
+            os.stat(path[:at])
+        except OSError:
+            os.mkdir(path[:at])
+        at = path.find("/", at + 1)
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()

@@ -1,15 +1,6 @@
 """Whether a release, signed as it should be, is one for this device. Pure."""
 
-import sys
-
 from wire import semver
-
-
-def runtime_version():
-    """The version of this MicroPython, as a SemVer text."""
-    version = sys.implementation.version
-    text = ".".join(str(part) for part in version[:3])
-    return text + "-" + version[3] if len(version) > 3 and version[3] else text
 
 
 def refusal(manifest, board, versions, security_floor, forced):

@@ -3,6 +3,8 @@
 import hashlib
 import os
 
+from app.config import make_folders
+
 
 def is_right(view, sha256):
     return hashlib.sha256(view).digest() == sha256
@@ -86,14 +88,3 @@ class Writer:
             make_folders(full)
             self._file = open(full, "wb")  # noqa: SIM115 - closed by `close`
         self._path = path
-
-
-def make_folders(path):
-    """The folders above `path`, where they are missing."""
-    at = path.find("/", 1)
-    while at > 0:
-        try:
-            os.stat(path[:at])
-        except OSError:
-            os.mkdir(path[:at])
-        at = path.find("/", at + 1)

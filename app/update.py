@@ -10,8 +10,9 @@ import asyncio
 
 from app import policy
 from app.chunks import COPY, FETCH, HAVE, Layout, hash_of, runs
+from app.config import make_folders
 from app.outcomes import Deferred, Failed, Refused
-from app.slotfiles import Reader, Writer, is_right, make_folders
+from app.slotfiles import Reader, Writer, is_right
 from app.source import Memory, Source
 from bootloader import bootctl, slots, trust
 from wire import frel
@@ -30,11 +31,12 @@ class Result:
 class Device:
     """What an update must know of the device it is for.
 
-    `board`: its name; `versions`: {"app", "runtime"} that run; `defer()`: why not now, or None; `buffer`: 4 KiB.
+    `board`: its name; `versions`: {"app", "runtime"} that run, from `slot`; `defer()`: why not now, or None;
+    `buffer`: 4 KiB.
     """
 
-    def __init__(self, board, versions, defer, buffer, root=""):
-        self.board, self.versions, self.defer = board, versions, defer
+    def __init__(self, board, versions, slot, defer, buffer, root=""):
+        self.board, self.versions, self.slot, self.defer = board, versions, slot, defer
         self.buffer, self.root = buffer, root
 
 
@@ -47,7 +49,10 @@ async def install(device, job, client, new_url, progress, backoff=None, log=prin
     before = client.body_bytes
     source = Source(client, job["url"], device.buffer, device.defer, new_url, backoff, log)
     record = bootctl.load(device.root)
+    if record["active"] != device.slot:
+        raise Failed(f"slot {device.slot} runs, but the boot record says {record['active']}")
     _stop_if_deferred(device, record)
+    progress("downloading", 0)
     try:
         manifest, raw, index, payload = await _open(source, device, job, record)
         spare = slots.spare(record)
@@ -132,7 +137,7 @@ async def _fill(source, device, spare, manifest, index, payload, progress):
     make_folders(folder + "/")
     slots.invalidate(spare, device.root)
     layout = Layout(manifest["files"])
-    running = Reader(slots.slot_dir("a" if spare == "b" else "b", device.root))
+    running = Reader(slots.slot_dir(device.slot, device.root))
     present, writer = Reader(folder), Writer(folder)
     try:
         states = await _survey(layout, index, present, running, writer, device.buffer)

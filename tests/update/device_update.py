@@ -17,7 +17,7 @@ def say(**what):
 async def main(path):
     options = config.read_json(path)
     device = update.Device(
-        "virtual", options["versions"], deferrals(options["defer"]), bytearray(4096), options["root"]
+        "virtual", options["versions"], "a", deferrals(options["defer"]), bytearray(4096), options["root"]
     )
     client = http.Client(tls.context(config.read(options["ca"])), options["timeout_ms"])
 
