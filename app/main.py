@@ -6,11 +6,11 @@ import sys
 from time import ticks_diff, ticks_ms
 
 from board.parts import load
-from bootloader import bootctl, spl
+from bootloader import spl
 from bootloader import start as slot
 from micropython import const
 
-from app import config, selftest, states
+from app import config, selftest, states, trial
 from app.discharge import Discharge
 from app.gestures import KeyWatch
 from app.log import Log
@@ -122,8 +122,7 @@ class App:
         for name, key in self.board.keys.items():
             self._spawn(name, KeyWatch(name, key, self.machine, self.board.indicators).run)
         self._spawn("online", self.online.run)
-        if bootctl.load()["state"] == "trial":
-            trial = asyncio.create_task(self._trial())  # noqa: F841, RUF006: kept while this runs
+        asyncio.create_task(self._trial())
         while True:
             await asyncio.sleep_ms(_LOOP_MS)
             self._turns += 1
@@ -136,15 +135,9 @@ class App:
         subject = selftest.Subject(
             self.board.gauge, self.board.thermistor, self.board.storage, lambda: self._turns, self.online.reached
         )
-        passed, reason = await selftest.run(subject)
-        record = bootctl.load()
-        if not passed:
-            bootctl.save(bootctl.revert(record, reason))
-            self.reset(reason)
-        record = bootctl.confirm(record, slot.manifest["security_version"])
-        bootctl.save(record)
-        self.log.info(f"version {self.versions['app']} confirmed")
-        self.online.network.jobs.settle(record)
+        jobs = self.online.network.jobs
+        if await trial.judge(subject, slot.manifest, jobs, self.reset) == "confirmed":
+            self.log.info(f"version {self.versions['app']} confirmed")
 
     def _spawn(self, name, run):
         """Start a task that must go on: it calls what it is handed to say that it still does."""

@@ -24,18 +24,20 @@ def run():
 
 def choose():
     """(slot, its manifest) of the slot to start: the chosen one, else the other; ("", {}) if neither is good."""
-    record = bootctl.load()
-    first, record = bootctl.next_boot(record)
-    bootctl.save(record)
+    kept = bootctl.load()
+    first, record = bootctl.next_boot(kept)
+    if record != kept:
+        bootctl.save(record)
+    reason = ""
     for name in (first, slots.spare({"active": first})):
         try:
             good = slots.check(name)
         except slots.SlotError as error:
             print("spl:", error)
-            if name == first and record["previous"]:
-                record = bootctl.revert(record, str(error))
-                bootctl.save(record)
+            reason = reason or str(error)
             continue
+        if name != record["active"]:
+            bootctl.save(bootctl.revert(record, reason, name))
         return name, good
     return "", {}
 
