@@ -29,7 +29,8 @@ CREATE TABLE claims (
     created_at   timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
     used_at      timestamptz,
-    used_by      text
+    used_by      text,
+    serial       text REFERENCES certificates  -- of what it was used for
 );
 
 CREATE TABLE presence (

@@ -97,6 +97,8 @@ async def change(
         await audit(connection, now, "admin", f"campaign.{after}", f"campaign:{campaign}", why)
         if after == "ABORTED":
             await cancel_queued(connection, campaign, now, "admin")
+        if after == "RUNNING":  # who asked meanwhile was told that there is nothing
+            await connection.execute(_TELL_AGAIN, [campaign])
     state.wake.set()
     return {"id": campaign, "status": after}
 
@@ -202,6 +204,8 @@ FROM ({_MATCH}) m
 JOIN unnest(%(numbers)s::integer[], %(ends)s::integer[], %(sizes)s::integer[]) AS g (number, last, size)
     ON m.place > g.last - g.size AND m.place <= g.last
 """
+
+_TELL_AGAIN = "UPDATE jobs SET notified_at = NULL WHERE campaign_id = %s AND status = 'QUEUED'"
 
 _CAMPAIGN = """
 SELECT id, release_digest AS release, filter, status, reason, success_threshold, error_threshold,

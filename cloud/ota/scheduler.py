@@ -106,26 +106,31 @@ SELECT %(now)s, %(who)s, 'group.SUCCEEDED', 'campaign:' || campaign_id,
     format('group %%s: %%s of %%s jobs succeeded', name, succeeded, size) FROM changed
 """
 
-# Also a group that has succeeded may still bring the failures that halt its campaign.
+# Also a group that has succeeded may still bring the failures that halt its campaign. A group is `short` by what
+# is in the tables now: since the statement before, its last job may have succeeded.
 _HALT = """
 WITH judged AS (
-    SELECT DISTINCT ON (c.id) c.id, CASE
-        WHEN p.failed > 0 AND p.failed >= c.error_threshold * p.size
-            THEN format('group %%s: %%s of %%s jobs failed, %%s %%%% halt', p.name, p.failed, p.size,
-                        trim_scale(c.error_threshold::numeric * 100))
-        WHEN p.status = 'RUNNING' AND p.active = 0 AND p.succeeded + p.failed + p.gone >= p.size
-            THEN format('group %%s ended with %%s of %%s jobs succeeded, %%s %%%% are needed', p.name,
-                        p.succeeded, p.size, trim_scale(c.success_threshold::numeric * 100))
-        WHEN p.status <> 'SUCCEEDED' AND p.active = 0 AND c.deadline <= %(now)s
-            THEN format('deadline passed with group %%s at %%s of %%s jobs succeeded', p.name, p.succeeded,
-                        p.size)
-        END AS reason
+    SELECT p.*, c.error_threshold, c.success_threshold, c.deadline <= %(now)s AS late,
+        p.succeeded < c.success_threshold * (p.size - p.gone) AS short
     FROM campaigns c JOIN group_progress p ON p.campaign_id = c.id
     WHERE c.id = ANY(%(ids)s)
-    ORDER BY c.id, reason IS NULL, p.number
+), reasons AS (
+    SELECT campaign_id, number, CASE
+        WHEN failed > 0 AND failed >= error_threshold * size
+            THEN format('group %%s: %%s of %%s jobs failed, %%s %%%% halt', name, failed, size,
+                        trim_scale(error_threshold::numeric * 100))
+        WHEN status = 'RUNNING' AND short AND active = 0 AND succeeded + failed + gone >= size
+            THEN format('group %%s ended with %%s of %%s jobs succeeded, %%s %%%% are needed', name, succeeded,
+                        size, trim_scale(success_threshold::numeric * 100))
+        WHEN status <> 'SUCCEEDED' AND short AND active = 0 AND late
+            THEN format('deadline passed with group %%s at %%s of %%s jobs succeeded', name, succeeded, size)
+        END AS reason
+    FROM judged
 ), changed AS (
-    UPDATE campaigns c SET status = 'HALTED', reason = j.reason, ended_at = %(now)s
-    FROM judged j WHERE j.id = c.id AND j.reason IS NOT NULL
+    UPDATE campaigns c SET status = 'HALTED', reason = r.reason, ended_at = %(now)s
+    FROM (SELECT DISTINCT ON (campaign_id) * FROM reasons WHERE reason IS NOT NULL
+          ORDER BY campaign_id, number) r
+    WHERE r.campaign_id = c.id
     RETURNING c.id, c.reason
 )
 INSERT INTO audit (at, who, what, subject, why)

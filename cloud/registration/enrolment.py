@@ -71,11 +71,14 @@ async def create_claim(claim: Claim, request: Request) -> dict:
 async def enrol(asked: Enrolment, request: Request) -> dict:
     state = request.app.state
     der, now = _sign(asked, state), state.clock()
-    async with (
-        state.pool.connection() as connection
-    ):  # one transaction: no certificate without its claim used up
-        await _use_claim(connection, asked, now)
-        await _store(connection, asked, der, now)
+    async with state.pool.connection() as connection:  # in one transaction, so that each uses a claim up
+        claim = await _lock_claim(connection, asked)
+        if given := await _given_before(connection, asked, claim, der):
+            der = given
+        elif reason := _why_not(claim, asked, now):
+            raise Refused(403, reason)
+        else:
+            await _store(connection, asked, der, now)
     return {
         "v": 1,
         "certificate": b64encode(der).decode(),
@@ -92,19 +95,26 @@ def _sign(asked: Enrolment, state: State) -> bytes:
         raise Refused(400, f"certificate request: {error}") from error
 
 
-async def _use_claim(connection: Connection, asked: Enrolment, now: datetime) -> None:
-    """Mark the claim used; by its row's lock the second of two at once finds it used. Raises Refused."""
+async def _lock_claim(connection: Connection, asked: Enrolment) -> dict | None:
+    """Of two at once with the same token, the second waits here, and finds it used."""
     rows = await connection.execute(
         "SELECT c.*, d.id IS NOT NULL AS enrolled FROM claims c LEFT JOIN devices d ON d.id = %s"
         " WHERE token_sha256 = %s FOR UPDATE OF c",
         [asked.device_id, _sha256(asked.token)],
     )
-    if reason := _why_not(await rows.fetchone(), asked, now):
-        raise Refused(403, reason)
-    await connection.execute(
-        "UPDATE claims SET used_at = %s, used_by = %s WHERE token_sha256 = %s",
-        [now, asked.device_id, _sha256(asked.token)],
-    )
+    return await rows.fetchone()
+
+
+async def _given_before(
+    connection: Connection, asked: Enrolment, claim: dict | None, der: bytes
+) -> bytes | None:
+    """The certificate that this claim gave this device for this key: the answer got lost, and it asks again."""
+    if claim is None or claim["used_by"] != asked.device_id:
+        return None
+    rows = await connection.execute("SELECT der FROM certificates WHERE serial = %s", [claim["serial"]])
+    (row,) = await rows.fetchall()
+    before, now = (x509.load_der_x509_certificate(each) for each in (row["der"], der))
+    return row["der"] if before.public_key() == now.public_key() else None
 
 
 def _why_not(claim: dict | None, asked: Enrolment, now: datetime) -> str | None:
@@ -138,10 +148,12 @@ async def _store(connection: Connection, asked: Enrolment, der: bytes, now: date
         " VALUES (%s, %s, %s, %s, %s)",
         [serial, asked.device_id, der, now, certificate.not_valid_after_utc],
     )
-    subject, why = (
-        f"device:{asked.device_id}",
-        f"certificate {serial} by claim {_sha256(asked.token).hex()[:16]}",
+    await connection.execute(
+        "UPDATE claims SET used_at = %s, used_by = %s, serial = %s WHERE token_sha256 = %s",
+        [now, asked.device_id, serial, _sha256(asked.token)],
     )
+    subject = f"device:{asked.device_id}"
+    why = f"certificate {serial} by claim {_sha256(asked.token).hex()[:16]}"
     await audit(connection, now, subject, "device.enrolled", subject, why)
 
 

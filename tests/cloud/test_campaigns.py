@@ -55,6 +55,28 @@ async def test_group_that_ends_short_of_its_threshold_halts(cloud):
     assert len(read["jobs"]) == 2
 
 
+async def test_failures_of_a_later_group_halt_too(cloud):
+    devices = await cloud.devices(4)
+    groups = [{"name": "canary", "count": 1}, {"name": "some", "count": 2}, {"name": "rest", "share": 1.0}]
+    campaign = await cloud.campaign(await cloud.release(), devices, groups=groups)
+    canary = await told_first(devices)
+    await canary.update()
+    await (await told_first([each for each in devices if each is not canary])).update("FAILED")
+    read = await cloud.until_campaign(campaign, "HALTED")
+    assert read["reason"] == "group some: 1 of 2 jobs failed, 10 % halt"
+    assert [group["status"] for group in read["groups"]] == ["SUCCEEDED", "HALTED", "HALTED"]
+    assert read["groups"][1]["jobs"] == {"FAILED": 1, "CANCELED": 1}
+
+
+async def told_first(devices):
+    """Of `devices`, the one that is told of a job first; what it was told stays to be read."""
+    waiting = {asyncio.create_task(device.told.get()): device for device in devices}
+    done, _ = await asyncio.wait(waiting, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+    for task, device in waiting.items():
+        task.cancel() if task not in done else device.told.put_nowait(task.result())
+    return waiting[done.pop()]
+
+
 async def is_told(cloud, device, jobs: int) -> bool:
     """Whether it is one of those that have jobs by now, when there are so many."""
     rows = await cloud.until(lambda rows: len(rows) == jobs, "SELECT device_id FROM jobs")
@@ -152,8 +174,16 @@ async def test_paused_campaign_tells_nobody_until_it_is_resumed(cloud):
     devices = await cloud.devices(2)
     campaign = await cloud.campaign(await cloud.release(), devices)
     (canary,) = [each for each in devices if await is_told(cloud, each, 1)]
+    job = await canary.job()
     await cloud.change(campaign, "pause")
-    await canary.update()
+    await canary.say("jobs/get")
+    await until_nothing_is_told(canary)
+    await cloud.change(campaign, "resume")
+    assert (await canary.job())["job"] == job["job"]  # told again, though it had been told before
+    await canary.report(job, "IN_PROGRESS", "downloading")
+    await cloud.until(lambda rows: rows, "SELECT FROM jobs WHERE status = 'IN_PROGRESS'")
+    await cloud.change(campaign, "pause")
+    await canary.report(job, "SUCCEEDED", "confirmed")
     await cloud.until(lambda rows: rows, "SELECT FROM jobs WHERE status = 'SUCCEEDED'")
     assert [group["status"] for group in (await cloud.after_a_tick(campaign))["groups"]] == [
         "RUNNING",

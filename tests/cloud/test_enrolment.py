@@ -40,6 +40,15 @@ async def test_token_is_used_once(registration, device):
     assert again.json()["error"].startswith("claim token was used at ")
 
 
+async def test_device_whose_answer_got_lost_is_given_it_again(registration, device):
+    token = await registration.claim()
+    first, again = [(await enrol(registration, device, token)).json() for _ in range(2)]
+    assert first["certificate"] == again["certificate"]
+    other_key = Device("dev-one", registration)
+    assert (await enrol(registration, other_key, token)).status_code == 403
+    assert len(await registration.rows("SELECT FROM certificates")) == 1
+
+
 async def test_of_many_at_once_one_enrols(registration):
     token = await registration.claim()
     devices = [Device(f"dev-{number}", registration) for number in range(8)]
