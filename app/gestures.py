@@ -7,9 +7,9 @@ Each threshold passed gives a cue, so that the person feels what a release now m
 """
 
 import asyncio
+from time import ticks_diff, ticks_ms
 
 from micropython import const
-from time import ticks_diff, ticks_ms
 
 from app import states
 
@@ -56,7 +56,9 @@ class KeyWatch:
             self._cues, self._state = 0, self._machine.state
             return
         if self._mine and self._state == self._machine.state:
-            reached = [ms for ms in states.holds(self._state, self._name) if ms <= held_ms and ms < _FORCE_RESET_MS]
+            reached = [
+                ms for ms in states.holds(self._state, self._name) if ms <= held_ms and ms < _FORCE_RESET_MS
+            ]
             if reached:
                 self._machine.fire((self._name, reached[-1]))
         self._mine = True

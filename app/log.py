@@ -1,9 +1,10 @@
 """The log: each line on the console at once, and the last ones in /data/log.txt when the board stops."""
 
 import os
-from time import ticks_ms
 
 from micropython import const
+
+from app import uptime
 
 _KEPT = const(60)  # lines in memory until they are written
 _FILE_BYTES = const(16384)
@@ -15,7 +16,7 @@ class Log:
         self._lines = []
 
     def info(self, text):
-        line = f"{ticks_ms() / 1000:.3f} {text}"
+        line = f"{uptime.ms() / 1000:.3f} {text}"
         print(line)
         self._lines.append(line)
         if len(self._lines) > _KEPT:

@@ -5,9 +5,6 @@ import gc
 import sys
 from time import ticks_diff, ticks_ms
 
-from board.parts import load
-from bootloader import spl
-from bootloader import start as slot
 from micropython import const
 
 from app import config, selftest, states, trial
@@ -18,6 +15,9 @@ from app.online import Online
 from app.recorder import Recorder
 from app.safety import Safety
 from app.settings import Settings
+from board.parts import load
+from bootloader import spl
+from bootloader import start as slot
 
 _LOOP_MS = const(1000)
 _STALLED_MS = const(5000)
@@ -35,7 +35,10 @@ class App:
         self.safety = Safety(board.gauge, board.thermistor, self.machine, self.log)
         self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self._recording_failed)
         self.discharge = Discharge(board.load, self.safety, self.machine, self.log)
-        self.versions = {"app": slot.manifest["version"], "runtime": ".".join(str(n) for n in sys.implementation.version[:3])}
+        self.versions = {
+            "app": slot.manifest["version"],
+            "runtime": ".".join(str(n) for n in sys.implementation.version[:3]),
+        }
         self.online = Online(self, device, slot.slot)
         self._turns = 0
         self._beats: dict = {}
@@ -133,7 +136,11 @@ class App:
     async def _trial(self):
         """A version on trial is kept if it passes its self-test; else the one before comes back."""
         subject = selftest.Subject(
-            self.board.gauge, self.board.thermistor, self.board.storage, lambda: self._turns, self.online.reached
+            self.board.gauge,
+            self.board.thermistor,
+            self.board.storage,
+            lambda: self._turns,
+            self.online.reached,
         )
         jobs = self.online.network.jobs
         if await trial.judge(subject, slot.manifest, jobs, self.reset) == "confirmed":

@@ -2,11 +2,10 @@
 
 import asyncio
 import gc
-import time
 
 from micropython import const
 
-from app import states
+from app import states, uptime
 from app.network import Network
 
 _LOOK_MS = const(500)
@@ -68,7 +67,7 @@ class Online:
             "temp_decic": app.safety.temp_decic,
             "versions": app.versions,
             "slot": self.slot,
-            "uptime_s": time.ticks_ms() // 1000,
+            "uptime_s": uptime.ms() // 1000,
             "mem_free": gc.mem_free(),
             "counters": {"sensor_faults": app.safety.faults},
         }

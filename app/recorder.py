@@ -5,20 +5,26 @@ import json
 import os
 import time
 
-from board.microphone import BYTES_PER_S, RATE_HZ
 from micropython import const
 
 from app.wav import WavFile
+from board.microphone import BYTES_PER_S, RATE_HZ
 
 _BUFFER_BYTES = const(4096)
 _FOLDER = "REC"
 
 
 class Recorder:
-    """`start`, `stop`, `bookmark` and `mute` are immediate; a task moves the samples. `failed(text)` is told of an error."""
+    """`start`, `stop`, `bookmark` and `mute` are at once; a task moves the samples. `failed(text)` hears of errors."""
 
     def __init__(self, mic, storage, settings, log, failed):
-        self._mic, self._storage, self._settings, self._log, self._failed = mic, storage, settings, log, failed
+        self._mic, self._storage, self._settings, self._log, self._failed = (
+            mic,
+            storage,
+            settings,
+            log,
+            failed,
+        )
         self._buffer = bytearray(_BUFFER_BYTES)
         self._silence = bytes(_BUFFER_BYTES)
         self._task = None

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from board.errors import SensorError
 from micropython import const
 
 from app import states
+from board.errors import SensorError
 
 _PERIOD_MS = const(1000)
 _SAMPLES = const(5)

@@ -18,6 +18,13 @@ TABLE = {
 class Settings:
     """Read as attributes; `change` checks and keeps. A bad value in the file names itself, and the default is used."""
 
+    wifi_on: bool
+    wifi_ssid: str
+    wifi_key: str
+    private: bool
+    segment_s: int
+    heartbeat_s: int
+
     def __init__(self, log, root=""):
         self._path = root + _PATH
         self._changed = {}

@@ -4,7 +4,7 @@ OFF, IDLE, RECORD, DISCHARGE, RESET = "OFF", "IDLE", "RECORD", "DISCHARGE", "RES
 
 # A trigger is (key, hold in ms) or (what happened,).
 # (from, trigger, to, effect, origin): origin "seed" is an arrow of the diagram, "ours" an addition to it
-TRANSITIONS = (
+TRANSITIONS: tuple = (
     (IDLE, ("PWR_SW1", 1000), IDLE, "toggle_private", "seed"),
     (IDLE, ("PWR_SW1", 3000), IDLE, "toggle_wifi", "seed"),
     (IDLE, ("PWR_SW1", 5000), OFF, "", "seed"),

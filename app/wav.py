@@ -19,7 +19,7 @@ def header(rate_hz, data_bytes):
 
 class WavFile:
     def __init__(self, path, rate_hz):
-        self._file = open(path, "wb")
+        self._file = open(path, "wb")  # noqa: SIM115  # until close()
         self._rate_hz = rate_hz
         self.data_bytes = 0
         self.sync()

@@ -1,4 +1,4 @@
-"""A contact's presses out of its edges: bounce of up to 20 ms, in either direction, neither shortens nor lengthens one.
+r"""A contact's presses out of its edges: bounce of up to 20 ms, in either direction, makes none shorter or longer.
 
     level  ‾‾‾‾\_/‾\______________________/‾\_/‾‾‾‾‾‾‾‾‾
     down       |<------------ held ------->|
@@ -7,8 +7,9 @@
 A change counts from its first edge, once the contact has stayed there for 20 ms without a break.
 """
 
-from micropython import const
 from time import ticks_diff
+
+from micropython import const
 
 BOUNCE_MS = const(20)
 
@@ -33,7 +34,7 @@ class Debouncer:
         return change
 
     def settle(self, now_ms):
-        """If the contact has been quiet for long enough: ("down" | "up", its first edge's ticks, held ms); else None."""
+        """If the contact has been quiet for long enough: ("down" | "up", ticks of its first edge, held ms)."""
         if self.leaving_ms is None or ticks_diff(now_ms, self._raw_ms) < BOUNCE_MS:
             return None
         first_ms, self.leaving_ms = self.leaving_ms, None

@@ -1,11 +1,12 @@
 """A key: its edges are stamped in an interrupt, so that a busy program delays no measurement."""
 
-import micropython
 from array import array
 from asyncio import ThreadSafeFlag
+from time import ticks_ms
+
+import micropython
 from machine import Pin
 from micropython import const
-from time import ticks_ms
 
 from board.debounce import Debouncer
 
@@ -31,7 +32,7 @@ class Key:
 
     def _on_edge(self, pin):
         i = self._written & (_EDGES - 1)
-        self._times[i] = ticks_ms()
+        self._times[i] = ticks_ms()  # type: ignore[call-overload]  # the stubs keep ticks apart from int
         self._levels[i] = pin.value()
         self._written += 1
         self._wake()

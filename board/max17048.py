@@ -30,7 +30,9 @@ class Max17048:
         raw = self._read(_VCELL)
         vbat_mv = (raw * 5 + 32) >> 6
         if not _LOWEST_MV <= vbat_mv <= _HIGHEST_MV:
-            raise SensorError(f"gauge: VCELL 0x{raw:04x} is {vbat_mv} mV, outside {_LOWEST_MV}..{_HIGHEST_MV} mV")
+            raise SensorError(
+                f"gauge: VCELL 0x{raw:04x} is {vbat_mv} mV, outside {_LOWEST_MV}..{_HIGHEST_MV} mV"
+            )
         return vbat_mv, self._read(_SOC) >> 8
 
     def identify(self):

@@ -1,4 +1,4 @@
-"""One `Board` with all parts, made from a board's pin map. Parts that are big or wake hardware are made on first use."""
+"""One `Board` with all parts, made from a board's pin map; what is big or wakes hardware is made on first use."""
 
 import sys
 

@@ -1,10 +1,11 @@
 """Sleep, wake-up and reset: why the board started, and how it stops."""
 
+from time import sleep_ms, ticks_diff, ticks_ms
+
 import esp32
 import machine
 from machine import Pin
 from micropython import const
-from time import sleep_ms, ticks_diff, ticks_ms
 
 _REARM_MS = const(600_000)  # looks again at a wake signal that could not be armed
 _RELEASE_MS = const(5000)  # how long to wait for a held key before sleeping with it
@@ -20,7 +21,10 @@ _CAUSES = {
 
 class Power:
     def __init__(self, pins):
-        self._keys = {"PWR_SW1": Pin(pins.PWR_SW1, Pin.IN, Pin.PULL_UP), "PWR_SW2": Pin(pins.PWR_SW2, Pin.IN, Pin.PULL_UP)}
+        self._keys = {
+            "PWR_SW1": Pin(pins.PWR_SW1, Pin.IN, Pin.PULL_UP),
+            "PWR_SW2": Pin(pins.PWR_SW2, Pin.IN, Pin.PULL_UP),
+        }
         self._event = Pin(pins.PWR_SW4, Pin.IN, Pin.PULL_DOWN)
         self._usb = Pin(pins.USB_PRESENT, Pin.IN)
         self._charger = Pin(pins.CHARGER, Pin.IN)

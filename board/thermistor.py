@@ -1,7 +1,8 @@
 """The cell's thermistor: a 10 k NTC (beta 3950) to ground under a 10 k pull-up to 3.3 V, on an ADC pin."""
 
-from machine import ADC, Pin
 from math import log
+
+from machine import ADC, Pin
 from micropython import const
 
 from board.errors import SensorError

@@ -5,12 +5,13 @@ The checks run while the key is held, so they add no delay; the hold is counted 
 
 import json
 import time
+from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
 
 from board.errors import SensorError
 from board.parts import load
 from bootloader import decide
-from micropython import const
-from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 _TRIES = const(3)
 _RETRY_MS = const(15)
@@ -26,7 +27,9 @@ def run():
     with open("/etc/device.json") as file:
         board = load(json.load(file)["board"])
     memory = board.memory.load()
-    inputs = decide.Inputs(board.power.cause(), board.power.wake(), board.power.external(), memory.get("state", ""))
+    inputs = decide.Inputs(
+        board.power.cause(), board.power.wake(), board.power.external(), memory.get("state", "")
+    )
     key = board.keys.get(inputs.wake)
     if key:
         key.pressed_since(ticks_add(started_ms, -board.power.wake_to_code_ms))
@@ -39,7 +42,20 @@ def run():
     }  # fmt: skip
     memory.update(state=state, decision=decision)
     board.memory.save(memory)
-    print("spl: row", row, "->", state, "-", why, "-", inputs.vbat_mv, "mV", inputs.temp_decic, "dC", inputs.fault)
+    print(
+        "spl: row",
+        row,
+        "->",
+        state,
+        "-",
+        why,
+        "-",
+        inputs.vbat_mv,
+        "mV",
+        inputs.temp_decic,
+        "dC",
+        inputs.fault,
+    )
     if state == decide.OFF:
         board.power.off()
 

@@ -3,7 +3,7 @@
 import sys
 
 from board.watchdog import Watchdog
-from bootloader import bootctl, slots, spl
+from bootloader import bootctl, slots
 
 slot = ""
 manifest: dict = {}

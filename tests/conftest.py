@@ -20,7 +20,14 @@ class DeviceTestFailed(Exception):
 class DeviceTest(pytest.Item):
     def runtest(self) -> None:
         env = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen"}
-        command = [MICROPYTHON, "-X", "heapsize=1M", str(ROOT / "tests/mp_runner.py"), str(self.path), self.name]
+        command = [
+            MICROPYTHON,
+            "-X",
+            "heapsize=1M",
+            str(ROOT / "tests/mp_runner.py"),
+            str(self.path),
+            self.name,
+        ]
         run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=ROOT)
         reports = [json.loads(line[1:]) for line in run.stdout.split("\n") if line.startswith("\x1e")]
         if not reports:

@@ -16,7 +16,7 @@ def main(path, names):
         error = None
         try:
             namespace[name]()
-        except Exception as exc:  # reported to the caller, test by test
+        except Exception as exc:  # noqa: BLE001  # reported to the caller, test by test
             text = io.StringIO()
             sys.print_exception(exc, text)
             error = text.getvalue()

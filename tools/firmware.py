@@ -58,4 +58,6 @@ def _slot(slot: str, frel: Path, secret: bytes) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         release.unpack(frel, root, secret)
-        return {f"{slot}/{p.relative_to(root).as_posix()}": p.read_bytes() for p in root.rglob("*") if p.is_file()}
+        return {
+            f"{slot}/{p.relative_to(root).as_posix()}": p.read_bytes() for p in root.rglob("*") if p.is_file()
+        }

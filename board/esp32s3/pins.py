@@ -29,4 +29,6 @@ SD_MISO = const(40)
 SD_MOSI = const(38)
 SD_CS = const(41)
 
-WAKE_TO_CODE_MS = const(250)  # assumed, wake edge to the first line of boot.py: to be measured on the hardware
+WAKE_TO_CODE_MS = const(
+    250
+)  # assumed, wake edge to the first line of boot.py: to be measured on the hardware

@@ -11,7 +11,10 @@ def changes(contact, edges, quiet_ms=100):
 
 
 def test_a_clean_press_and_release():
-    assert changes(Debouncer(False, 0), [(100, True), (1600, False)]) == [("down", 100, 100), ("up", 1600, 1500)]
+    assert changes(Debouncer(False, 0), [(100, True), (1600, False)]) == [
+        ("down", 100, 100),
+        ("up", 1600, 1500),
+    ]
 
 
 def test_bounce_neither_shortens_nor_lengthens():

@@ -1,7 +1,9 @@
 from bootloader.decide import DISCHARGE, HOLD_MS, IDLE, OFF, RECORD, Inputs, decide
 
 
-def inputs(cause="wake", wake="PWR_SW1", vbat_mv=3900, temp_decic=250, held_ms=0, down=True, fault="", **more):
+def inputs(
+    cause="wake", wake="PWR_SW1", vbat_mv=3900, temp_decic=250, held_ms=0, down=True, fault="", **more
+):
     result = Inputs(cause, wake, **more)
     result.vbat_mv, result.temp_decic, result.fault = vbat_mv, temp_decic, fault
     result.held_ms, result.down = held_ms, down

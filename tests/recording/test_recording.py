@@ -37,8 +37,16 @@ def samples(wav: bytes) -> list[int]:
     """Decoded by FFmpeg, which raises on what it can't read."""
     with av.open(io.BytesIO(wav)) as container:
         stream = container.streams.audio[0]
-        assert (stream.rate, stream.codec_context.channels, stream.codec_context.name) == (RATE_HZ, 1, "pcm_s16le")
-        return [s for frame in container.decode(stream) for s in memoryview(bytes(frame.planes[0])).cast("h")[: frame.samples]]
+        assert (stream.rate, stream.codec_context.channels, stream.codec_context.name) == (
+            RATE_HZ,
+            1,
+            "pcm_s16le",
+        )
+        return [
+            s
+            for frame in container.decode(stream)
+            for s in memoryview(bytes(frame.planes[0])).cast("h")[: frame.samples]
+        ]
 
 
 def test_a_recording_plays_with_its_bookmark(recording):
@@ -53,7 +61,9 @@ def test_a_recording_plays_with_its_bookmark(recording):
     sound = samples(wav)
     assert len(sound) * 2 == about["bytes"]
     assert len(sound) / RATE_HZ == pytest.approx(13.4, abs=0.5)
-    assert max(sound) == 8192 and all(sound[i] == sound[i + 16] for i in range(len(sound) - 16))  # 1 kHz, no gap
+    assert max(sound) == 8192 and all(
+        sound[i] == sound[i + 16] for i in range(len(sound) - 16)
+    )  # 1 kHz, no gap
 
 
 def test_segments_follow_without_a_gap(recording):

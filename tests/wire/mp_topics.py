@@ -8,5 +8,12 @@ def test_a_topic_is_read_back():
 
 
 def test_foreign_topics_are_not_ours():
-    for full in ("", "fieldrec/v1", "fieldrec/v1/", "fieldrec/v1/dev", "other/v1/dev/presence", "fieldrec/v1//presence"):
+    for full in (
+        "",
+        "fieldrec/v1",
+        "fieldrec/v1/",
+        "fieldrec/v1/dev",
+        "other/v1/dev/presence",
+        "fieldrec/v1//presence",
+    ):
         assert topics.parse(full) == (None, None), full

@@ -21,12 +21,12 @@ import sys
 import tempfile
 import time
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # world, wiring and max17048 are shared with the interpreter, under these names
-from world import NEVER_US, World  # noqa: E402
+from world import NEVER_US, World  # noqa: E402  # after the line that makes it findable
 
 MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
 FLASH_BYTES = 4 << 20
@@ -76,7 +76,7 @@ class VirtualBoard:
     # -- its folder
 
     @classmethod
-    def create(cls, folder: Path, files: dict[str, Path | bytes], **options) -> VirtualBoard:
+    def create(cls, folder: Path, files: Mapping[str, Path | bytes], **options) -> VirtualBoard:
         """A new board with `files` ({path on the board: file or bytes}) on its flash."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,16 +173,22 @@ class VirtualBoard:
         """Let virtual time pass."""
         self._run(self.now_us + int(ms * 1000), None)
 
-    def run_until(self, condition: Callable[[], bool], timeout_ms: float, what: str = "the condition") -> None:
+    def run_until(
+        self, condition: Callable[[], bool], timeout_ms: float, what: str = "the condition"
+    ) -> None:
         """Let virtual time pass until `condition()` holds: looked at after every edge, line and stop."""
         if not self._run(self.now_us + int(timeout_ms * 1000), condition):
             tail = "\n".join(self.lines[-15:])
-            raise BoardError(f"{what} did not come within {timeout_ms} ms; the board is {self.power}, it said:\n{tail}")
+            raise BoardError(
+                f"{what} did not come within {timeout_ms} ms; the board is {self.power}, it said:\n{tail}"
+            )
 
     def expect_line(self, text: str, timeout_ms: float) -> str:
         """The next line of the console, from here on, that contains `text`."""
         start = len(self.lines)
-        self.run_until(lambda: any(text in line for line in self.lines[start:]), timeout_ms, f"a line with {text!r}")
+        self.run_until(
+            lambda: any(text in line for line in self.lines[start:]), timeout_ms, f"a line with {text!r}"
+        )
         return next(line for line in self.lines[start:] if text in line)
 
     def _run(self, target_us: int, condition: Callable[[], bool] | None) -> bool:
@@ -242,7 +248,8 @@ class VirtualBoard:
         self._process = _start(arguments, (down_read, up_write), console_end)
         for fd in (down_read, up_write, console_end):
             os.close(fd)
-        self._down, self._up = open(down_write, "w", buffering=1), open(up_read, "rb", buffering=0)
+        self._down = open(down_write, "w", buffering=1)  # noqa: SIM115  # until the interpreter ends
+        self._up = open(up_read, "rb", buffering=0)  # noqa: SIM115
         self._received = b""
         self.console = console
         self.wdt_timeout_ms = 0
@@ -258,7 +265,7 @@ class VirtualBoard:
 
     def _listen(self, timeout_s: float) -> None:
         """Wait for words of the interpreter and act on them."""
-        ready, _, _ = select.select([self._up, self.console], [], [], timeout_s)
+        ready, _, _ = select.select(self.streams(), [], [], timeout_s)
         if not ready:
             self.hang()
         self.serve(ready)
@@ -387,7 +394,11 @@ def _interpret(script: str, *arguments: str) -> str:
     """Run a script of `rom/` on the plain interpreter and return what it printed."""
     env = {**os.environ, "MICROPYPATH": f"{HERE / 'rom'}:{HERE}:.frozen"}
     run = subprocess.run(
-        [MICROPYTHON, str(HERE / "rom" / script), *arguments], env=env, capture_output=True, text=True, timeout=120
+        [MICROPYTHON, str(HERE / "rom" / script), *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     if run.returncode:
         raise BoardError(f"{script} ended with {run.returncode}:\n{run.stdout}{run.stderr}")

@@ -67,7 +67,9 @@ class LiveBoard:
 
     def wait_line(self, text: str, timeout_s: float, start: int = 0) -> str:
         """A line of the console, from line `start` on, that contains `text`."""
-        self.wait_for(lambda b: any(text in line for line in b.lines[start:]), timeout_s, f"a line with {text!r}")
+        self.wait_for(
+            lambda b: any(text in line for line in b.lines[start:]), timeout_s, f"a line with {text!r}"
+        )
         return next(line for line in self.board.lines[start:] if text in line)
 
     # -- the thread
@@ -119,7 +121,7 @@ class LiveBoard:
         done, function, arguments = self._calls.get()
         try:
             done.set_result(function(*arguments))
-        except Exception as error:  # handed to the thread that called
+        except Exception as error:  # noqa: BLE001  # handed to the thread that called
             done.set_exception(error)
 
     def _watch_core(self) -> None:
@@ -127,7 +129,9 @@ class LiveBoard:
         now, board = time.monotonic(), self.board
         if board.pong == self._pinged:
             self._answered_at = now
-        elif board.wdt_timeout_ms and (now - self._answered_at) * 1000 > board.wdt_timeout_ms + 2000 * _PING_S:
+        elif (
+            board.wdt_timeout_ms and (now - self._answered_at) * 1000 > board.wdt_timeout_ms + 2000 * _PING_S
+        ):
             self._answered_at = now
             board.hang()
         if now - self._pinged_at >= _PING_S:

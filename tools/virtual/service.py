@@ -83,7 +83,9 @@ class _Control:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                self.wfile.write(json.dumps(_carry_out(live, json.loads(self.rfile.readline()))).encode() + b"\n")
+                self.wfile.write(
+                    json.dumps(_carry_out(live, json.loads(self.rfile.readline()))).encode() + b"\n"
+                )
 
         self._path = path
         self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
@@ -124,7 +126,9 @@ def ask(port: Path, order: list) -> dict:
         try:
             line.connect(str(control_path(port)))
         except OSError as error:
-            raise NoBoard(f"no board runs at {port} ({error}): start it with fieldrec board run --port {port}") from None
+            raise NoBoard(
+                f"no board runs at {port} ({error}): fieldrec board run --port {port} starts it"
+            ) from None
         line.sendall(json.dumps(order).encode() + b"\n")
         answer = json.loads(line.makefile().readline())
     if "error" in answer:

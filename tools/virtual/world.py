@@ -114,7 +114,7 @@ class World:
         """Let time pass; returns the signals that changed: [(signal, level)]."""
         self._physics((to_us - self.now_us) / 1e6)
         self.now_us = to_us
-        changed = []
+        changed: list = []
         while self.pending and self.pending[0][0] <= to_us:
             _, signal, level = self.pending.pop(0)
             self._set(signal, level, changed)

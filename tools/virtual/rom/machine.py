@@ -13,7 +13,13 @@ from wiring import WAKE_TO_CODE_US as _WAKE_TO_CODE_US
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 PIN_WAKE = EXT0_WAKE = 2
 EXT1_WAKE, TIMER_WAKE = 3, 4
-_CAUSES = {"power": PWRON_RESET, "reset": HARD_RESET, "wdt": WDT_RESET, "wake": DEEPSLEEP_RESET, "soft": SOFT_RESET}
+_CAUSES = {
+    "power": PWRON_RESET,
+    "reset": HARD_RESET,
+    "wdt": WDT_RESET,
+    "wake": DEEPSLEEP_RESET,
+    "soft": SOFT_RESET,
+}
 _WAKES = {"": 0, "ext0": EXT0_WAKE, "ext1": EXT1_WAKE, "timer": TIMER_WAKE}
 _EIO, _ENODEV, _ETIMEDOUT = 5, 19, 116
 _I2C_FRAME_US = 90  # nine clocks at 100 kHz
@@ -302,7 +308,20 @@ class WDT:
 
 
 class SDCard:
-    def __init__(self, slot=1, width=1, cd=None, wp=None, sck=None, miso=None, mosi=None, cs=None, cmd=None, data=None, freq=20_000_000):
+    def __init__(
+        self,
+        slot=1,
+        width=1,
+        cd=None,
+        wp=None,
+        sck=None,
+        miso=None,
+        mosi=None,
+        cs=None,
+        cmd=None,
+        data=None,
+        freq=20_000_000,
+    ):
         self._file = open_image("sd.img")
         self._blocks = self._file.seek(0, 2) // 512
 
@@ -338,7 +357,7 @@ _images = {}
 def power_up():
     """Called once by the ROM, before any code of the board."""
     for name in ("flash.img", "sd.img"):
-        _images[name] = open(sim.config["folder"] + "/" + name, "r+b")
+        _images[name] = open(sim.config["folder"] + "/" + name, "r+b")  # noqa: SIM115  # until power is cut
     sim.wdt_due_us = sim.config["wdt_due_us"]
     if sim.config["cause"] == "wake":
         sim.run_to(sim.boot_us + _WAKE_TO_CODE_US)

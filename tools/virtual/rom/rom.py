@@ -8,12 +8,12 @@ import sim
 sim.start()
 
 import random  # noqa: E402
+import socket  # noqa: E402, F401
+import time  # noqa: E402, F401
 
 import esp32  # noqa: E402
 import machine  # noqa: E402
 import network  # noqa: E402, F401
-import socket  # noqa: E402, F401
-import time  # noqa: E402, F401
 import vasyncio  # noqa: E402
 import vfs  # noqa: E402
 
@@ -43,7 +43,7 @@ def run(path):
     except KeyboardInterrupt:
         print("KeyboardInterrupt")
         return False
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # shown, as MicroPython does
         sys.print_exception(error)
         return False
     return True

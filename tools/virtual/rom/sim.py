@@ -46,7 +46,8 @@ def start():
     """Take the boot message from the supervisor; nothing of the board runs before."""
     global config, world, boot_us, _down, _up
     down, up = (int(fd) for fd in os.getenv("FIELDREC_BOARD_FDS").split(","))
-    _down, _up = open(down, "rb"), open(up, "wb")
+    _down = open(down, "rb")  # noqa: SIM115  # until power is cut
+    _up = open(up, "wb")  # noqa: SIM115
     _orders.register(_down, select.POLLIN)
     config = json.loads(_down.readline())
     world = World(config["world"])
@@ -109,7 +110,7 @@ def _next_us():
 def run_to(target_us):
     """Let time pass up to `target_us`; what is due on the way happens at its own time."""
     while world.now_us < target_us:
-        if not _live and world.now_us >= _until_us:
+        if not _live and (world.now_us >= _until_us or (_noticed and _stop_on_notice)):
             _pause()
         stop_us = min(target_us, _next_us())
         if not _live:
@@ -121,8 +122,6 @@ def run_to(target_us):
             alarms.pop(0)[1]()
         for signal, level in changed:
             _interrupt(signal, level)
-        if _noticed and _stop_on_notice and not _live:
-            _pause()
 
 
 def alarm(at_us, function):

@@ -6,9 +6,9 @@ The interpreter's own `_asyncio` reads the host's clock from C. Tasks and stream
 
 import select
 import sys
+import time
 
 import sim
-import time
 
 _IOCTL_POLL = 3
 
