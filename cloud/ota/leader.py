@@ -95,7 +95,10 @@ async def fence(connection: Connection, role: str, revision: int, holder: str) -
         {"role": role, "revision": revision, "holder": holder},
     )
     if done.rowcount != 1:
-        raise Deposed(f"{holder}: revision {revision} of {role} is not the latest (or etcd lost its data)")
+        raise Deposed(
+            f"{holder}: revision {revision} of {role} is not the latest; if etcd has lost its data, run:"
+            f" UPDATE leaders SET revision = 0 WHERE role = '{role}'"
+        )
 
 
 async def _call(

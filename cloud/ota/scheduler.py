@@ -37,6 +37,8 @@ class Scheduler:
                 await self._tick_if_leading()
             except (Deposed, psycopg.Error) as error:
                 log.error("no tick: %s", error)
+            except Exception:  # a leader that has stopped ticking would keep others from it
+                log.exception("no tick")
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()

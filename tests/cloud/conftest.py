@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from fleet import Cloud
 
 from cloud.processes import Cloud as Stores
+from tests.cloud.fleet import Cloud
 from tests.cloud_fixtures import cloud_stores
 
 __all__ = ["cloud_stores"]  # a fixture, for the tests here

@@ -210,7 +210,8 @@ class Device:
         self.told: asyncio.Queue[dict] = asyncio.Queue()
         self._cloud = cloud
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._client: aiomqtt.Client | None = None
+        self._client: aiomqtt.Client
+        self._listening: asyncio.Task
 
     def enrolment(self, token: str, **other) -> dict:
         return {
@@ -237,7 +238,9 @@ class Device:
 
     async def cut(self) -> None:
         """The link breaks, without a word to the broker."""
-        self._client._client.socket().shutdown(socket.SHUT_RDWR)
+        link = self._client._client.socket()
+        assert isinstance(link, socket.socket)
+        link.shutdown(socket.SHUT_RDWR)
         with suppress(aiomqtt.MqttError):
             await asyncio.wait_for(self._listening, WAIT_S)
 
@@ -248,8 +251,9 @@ class Device:
         tls.load_cert_chain(self._pem)
         will = aiomqtt.Will(topics.topic(self.id, "presence"), _json(online=False, since=None), 1, True)
         port = self._cloud.stores.ports["broker"]
-        options = {"identifier": self.id, "tls_context": tls, "will": will}
-        async with aiomqtt.Client("127.0.0.1", port, **options) as client:
+        async with aiomqtt.Client(
+            "127.0.0.1", port, identifier=self.id, tls_context=tls, will=will
+        ) as client:
             self._client = client
             await client.subscribe(topics.topic(self.id, "jobs/notify"), qos=1)
             self._listening = asyncio.create_task(self._listen(client))

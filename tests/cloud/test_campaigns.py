@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from fleet import WAIT_S, Device
 
 from cloud.ota.campaigns import Group, ends_of
+from tests.cloud.fleet import WAIT_S, Device
 
 
 async def test_canary_first_then_the_rest(cloud):

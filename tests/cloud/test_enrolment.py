@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from fleet import Device, csr_of
+
+from tests.cloud.fleet import Device, csr_of
 
 
 async def enrol(cloud, device: Device, token: str, **other):

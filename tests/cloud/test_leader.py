@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from fleet import LEASE_S, WAIT_S, serving
 from psycopg.rows import dict_row
 
 from cloud.db import migrate
 from cloud.ota.leader import Deposed, Election, fence
 from cloud.tasks import background
+from tests.cloud.fleet import LEASE_S, WAIT_S, serving
 
 _DIES = """
 import asyncio, sys
@@ -60,6 +60,7 @@ async def test_leader_that_dies_without_a_word_is_followed(cloud_stores, role):
     dies = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _DIES, *arguments, stdout=asyncio.subprocess.PIPE
     )
+    assert dies.stdout
     revision = int(await asyncio.wait_for(dies.stdout.readline(), WAIT_S))
     async with standing(cloud_stores.settings.etcd_url, role, "follows") as (follows, elected):
         dies.kill()

@@ -1,9 +1,9 @@
 """A release is verified, byte for byte, before anything can see it."""
 
 import pytest
-from fleet import release_file
 
 from cloud.objects import key_of, open_store
+from tests.cloud.fleet import release_file
 from tools import keys
 from wire import frel
 

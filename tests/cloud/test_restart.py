@@ -4,9 +4,9 @@ import asyncio
 
 import httpx
 import pytest
-from fleet import Cloud
 
 from cloud.embedded.python import Service
+from tests.cloud.fleet import Cloud
 from wire import topics
 
 DEVICES = 6
@@ -31,10 +31,10 @@ async def killable(registration: Cloud, service: Service):
         yield registration
 
 
-async def kill_and_restart(service: Service) -> None:
+async def kill(service: Service) -> None:
+    assert service.process
     service.process.kill()
     await asyncio.to_thread(service.process.wait)
-    await asyncio.to_thread(service.start)
 
 
 async def work(device, job: dict) -> None:
@@ -53,7 +53,8 @@ async def test_killed_in_the_middle_of_reports(killable, service):
     jobs = await asyncio.gather(*(device.job() for device in devices))
     working = [asyncio.create_task(work(*each)) for each in zip(devices, jobs, strict=True)]
     await killable.until(lambda rows: rows, "SELECT FROM jobs WHERE status = 'IN_PROGRESS'")
-    await kill_and_restart(service)
+    await kill(service)
+    await asyncio.to_thread(service.start)
     await asyncio.gather(*working)
     read = await killable.until_campaign(campaign, "SUCCEEDED")
     assert read["groups"][0]["jobs"] == {"SUCCEEDED": DEVICES}
@@ -65,8 +66,7 @@ async def test_reports_while_it_is_dead_wait_at_the_broker(killable, service):
         await killable.release(), devices, groups=[{"name": "all", "share": 1}]
     )
     jobs = await asyncio.gather(*(device.job() for device in devices))
-    service.process.kill()
-    await asyncio.to_thread(service.process.wait)
+    await kill(service)
     await asyncio.gather(*(work(*each) for each in zip(devices, jobs, strict=True)))
     await asyncio.to_thread(service.start)
     await killable.until_campaign(campaign, "SUCCEEDED")
@@ -77,7 +77,8 @@ async def test_campaign_goes_on_after_a_kill_between_groups(killable, service):
     campaign = await killable.campaign(await killable.release(), devices)
     updates = [asyncio.create_task(device.update()) for device in devices]
     await killable.until(lambda rows: rows, "SELECT FROM jobs WHERE status = 'SUCCEEDED'")
-    await kill_and_restart(service)
+    await kill(service)
+    await asyncio.to_thread(service.start)
     await asyncio.gather(*updates)
     read = await killable.until_campaign(campaign, "SUCCEEDED")
     assert [group["jobs"] for group in read["groups"]] == [{"SUCCEEDED": 1}, {"SUCCEEDED": 2}]
