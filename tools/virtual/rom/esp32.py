@@ -13,11 +13,11 @@ _TABLE = {"vfs": (1, 0x81, 0, 4 << 20)}
 
 
 def wake_on_ext0(pin=None, level=None):
-    machine.wake_config["ext0"] = None if pin is None else [[pin._signal], 1 if level else 0]
+    machine._wake_config["ext0"] = None if pin is None else [[pin._signal], 1 if level else 0]
 
 
 def wake_on_ext1(pins=None, level=None):
-    machine.wake_config["ext1"] = None if not pins else [[pin._signal for pin in pins], 1 if level else 0]
+    machine._wake_config["ext1"] = None if not pins else [[pin._signal for pin in pins], 1 if level else 0]
 
 
 class Partition:
@@ -34,7 +34,7 @@ class Partition:
             raise OSError(2)  # ENOENT
         self._label = id
         self._type, self._subtype, self._offset, self._size = _TABLE[id]
-        self._file = machine.open_image("flash.img")
+        self._file = machine._open_image("flash.img")
         self._erased = b"\xff" * _BLOCK
         self._old = {}
 

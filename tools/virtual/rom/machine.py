@@ -25,7 +25,7 @@ _EIO, _ENODEV, _ETIMEDOUT = 5, 19, 116
 _I2C_FRAME_US = 90  # nine clocks at 100 kHz
 _TONE_BYTES, _TONE_PERIOD = 4096, 32
 
-wake_config = {"ext0": None, "ext1": None}  # set by the esp32 module
+_wake_config = {"ext0": None, "ext1": None}  # set by the esp32 module
 
 
 def reset_cause():
@@ -59,7 +59,7 @@ def idle():
 
 def _stop(how, sleep_ms=None):
     timer_us = None if sleep_ms is None else sim.world.now_us + sleep_ms * 1000
-    sim.end(how, wake=dict(wake_config, timer_us=timer_us))
+    sim.end(how, wake=dict(_wake_config, timer_us=timer_us))
 
 
 def reset():
@@ -82,7 +82,7 @@ def lightsleep(time_ms=None):
 
 
 def _wake_active():
-    entries = [entry for entry in wake_config.values() if entry]
+    entries = [entry for entry in _wake_config.values() if entry]
     return any(sim.world.levels[name] == level for names, level in entries for name in names)
 
 
@@ -161,15 +161,15 @@ class PWM:
         self._freq = value
         return None
 
-    def duty_u16(self, duty_u16=None):
-        if duty_u16 is None:
+    def duty_u16(self, value=None):
+        if value is None:
             return self._duty
-        if duty_u16 != self._duty:
-            self._duty = duty_u16
+        if value != self._duty:
+            self._duty = value
             if self._signal == "LOAD":
                 sim.now_us()
-                sim.world.duty = duty_u16 / 65535
-            sim.edge(self._signal, duty_u16)
+                sim.world.duty = value / 65535
+            sim.edge(self._signal, value)
         return None
 
     def deinit(self):
@@ -322,7 +322,7 @@ class SDCard:
         data=None,
         freq=20_000_000,
     ):
-        self._file = open_image("sd.img")
+        self._file = _open_image("sd.img")
         self._blocks = self._file.seek(0, 2) // 512
 
     def readblocks(self, block_num, buf):
@@ -346,7 +346,7 @@ class SDCard:
         pass
 
 
-def open_image(name):
+def _open_image(name):
     """A file of the board's folder on the host; opened before the board's own file system hides it."""
     return _images[name]
 
@@ -354,7 +354,7 @@ def open_image(name):
 _images = {}
 
 
-def power_up():
+def _power_up():
     """Called once by the ROM, before any code of the board."""
     for name in ("flash.img", "sd.img"):
         _images[name] = open(sim.config["folder"] + "/" + name, "r+b")  # noqa: SIM115  # until power is cut

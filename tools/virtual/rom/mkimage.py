@@ -16,7 +16,7 @@ import esp32  # noqa: E402
 import machine  # noqa: E402
 import vfs  # noqa: E402
 
-machine.power_up()
+machine._power_up()
 flash = esp32.Partition("vfs")
 vfs.VfsLfs2.mkfs(flash)
 vfs.mount(vfs.VfsLfs2(flash), "/board")

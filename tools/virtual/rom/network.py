@@ -23,7 +23,7 @@ class WLAN:
             self._connecting_us = None
         return self._active
 
-    def connect(self, ssid=None, key=None, *, bssid=None):
+    def connect(self, ssid=None, password=None, *, bssid=None):
         if not self._active:
             raise OSError("Wifi Not Started")
         self._connecting_us = sim.now_us()

@@ -16,7 +16,7 @@ import esp32  # noqa: E402
 import machine  # noqa: E402
 import vfs  # noqa: E402
 
-machine.power_up()
+machine._power_up()
 media = vfs.VfsFat(machine.SDCard()) if which == "card" else vfs.VfsLfs2(esp32.Partition("vfs"))
 vfs.mount(media, "/media", readonly=True)
 

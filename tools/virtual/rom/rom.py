@@ -26,7 +26,7 @@ def print(*args, **kwargs):
 
 
 builtins.print = print
-machine.power_up()
+machine._power_up()
 random.seed(sim.config["seed"])
 vasyncio.install()
 
