@@ -191,7 +191,6 @@ def start():
     app.log.info(f"app {app.versions['app']} in slot {slot.slot}, state {spl.decision['state']}")
     try:
         asyncio.run(app.run())
-    except KeyboardInterrupt:
-        app.log.info("stopped from the serial port: the REPL has half an hour")
+    except KeyboardInterrupt:  # from the serial port
         app.leave(app.machine.state)
-        board.watchdog.give_way()
+        raise

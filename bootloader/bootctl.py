@@ -89,9 +89,9 @@ def confirm(record, security_version):
     return _changed(record, state=_CONFIRMED, tries_left=TRIES, security_floor=floor, reason="")
 
 
-def revert(record, reason):
-    """Back to the previous slot, which was confirmed once. Without one the active slot stays."""
-    active = record["previous"] or record["active"]
+def revert(record, reason, slot=None):
+    """Back to `slot`, else to the previous one, which was confirmed once. Without either the active slot stays."""
+    active = slot or record["previous"] or record["active"]
     record = _changed(record, active=active, previous=None, reason=reason[:_MAX_TEXT])
     return _changed(record, state=_CONFIRMED, tries_left=TRIES)
 

@@ -16,10 +16,13 @@ def run():
         recovery()
         return
     print("spl: slot", slot, manifest["version"])
-    Watchdog()  # whatever the app does from its first line on, it does under the watchdog
+    watchdog = Watchdog()  # whatever the app does from its first line on, it does under the watchdog
     hand_over(slots.slot_dir(slot))
-    app = __import__("app.main", None, None, ("start",))
-    app.start()
+    try:
+        __import__("app.main", None, None, ("start",)).start()
+    except KeyboardInterrupt:
+        watchdog.give_way()
+        print("spl: stopped from the serial port, the REPL has half an hour")
 
 
 def choose():

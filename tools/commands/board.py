@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -31,14 +32,17 @@ def run(
     """
     from tools.virtual import service
 
-    stop = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stop)  # before there are threads, which inherit it
+    stop = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: stop.set())
     folder = data or Path(f"{port}.data")
     request = service.Request(folder, port, device_id, cloud, ca, claim, keys, speed)
     with service.running(request, on_line=print) as path:
-        print(f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}")
+        print(
+            f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}"
+        )
         sys.stdout.flush()
-        signal.sigwait(stop)
+        stop.wait()
 
 
 def _ask(port: Path, *order) -> dict:
@@ -79,4 +83,6 @@ def power(on: bool, port: Port = _PORT) -> None:
 def status(port: Port = _PORT, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Power, pins, cell and temperature."""
     answer = _ask(port, "status")
-    print(json.dumps(answer) if as_json else "\n".join(f"{name:12} {value}" for name, value in answer.items()))
+    print(
+        json.dumps(answer) if as_json else "\n".join(f"{name:12} {value}" for name, value in answer.items())
+    )

@@ -67,10 +67,11 @@ class VirtualBoard:
         self._wake: dict = {}
         self._wdt_due_us = NEVER_US
         self.raw_repl = False
+        self.console_is_log = True
         self.wdt_timeout_ms = 0
         self.pong = 0
         self._process: subprocess.Popen | None = None
-        self._paused = True
+        self._granted = self._used_up = 0  # grants of time: given, and reported as used up
         self._partial = ""
 
     # -- its folder
@@ -203,9 +204,9 @@ class VirtualBoard:
                 self.pass_off(target_us)
 
     def _grant(self, target_us: int, stop_on_notice: bool) -> None:
-        self._send({"until": target_us, "stop_on_notice": stop_on_notice})
-        self._paused = False
-        while self.power == "on" and not self._paused:
+        self._granted += 1
+        self._send({"grant": self._granted, "until": target_us, "stop_on_notice": stop_on_notice})
+        while self.power == "on" and self._used_up < self._granted:
             self._listen(HANG_S)
 
     def pass_off(self, target_us: int) -> None:
@@ -251,6 +252,7 @@ class VirtualBoard:
         self._down = open(down_write, "w", buffering=1)  # noqa: SIM115  # until the interpreter ends
         self._up = open(up_read, "rb", buffering=0)  # noqa: SIM115
         self._received = b""
+        self._used_up = self._granted
         self.console = console
         self.wdt_timeout_ms = 0
         self.cut = None
@@ -306,6 +308,8 @@ class VirtualBoard:
                 data += chunk
         if self.on_output and data:
             self.on_output(data)
+        if not self.console_is_log:
+            return
         *lines, self._partial = (self._partial + data.decode(errors="replace")).split("\n")
         for line in lines:
             self.lines.append(line.rstrip("\r"))
@@ -320,7 +324,7 @@ class VirtualBoard:
         elif kind == "paused":
             self._read_console()
             self.world = World(message["world"])
-            self._paused = True
+            self._used_up = message["grant"]
         elif kind == "end":
             self._ended(message)
         elif kind == "wdt":

@@ -31,6 +31,7 @@ class SerialPort:
         path.symlink_to(os.ttyname(self._held))
         self._tail = b""
         self._running = True  # code runs, the REPL does not wait
+        self._typed = False  # something stands in the REPL's line
         self._raw = False
         self._enter_raw = False
         board.on_output = self._output
@@ -70,10 +71,15 @@ class SerialPort:
                 self._board.interrupt()
                 continue
             if key in (_CTRL_A, _CTRL_B):
-                self._raw = key == _CTRL_A
-            elif key == _CTRL_D or (key == b"\r" and not self._raw):
+                self._set_raw(key == _CTRL_A)
+            elif key == _CTRL_D or (key == b"\r" and not self._raw and self._typed):
                 self._running = True
+            self._typed = key >= b" " or (self._typed and key not in b"\r\x03\x04")
             self._type(key)
+
+    def _set_raw(self, raw: bool) -> None:
+        self._raw = raw
+        self._board.console_is_log = not raw  # it carries files, too
 
     def _type(self, data: bytes) -> None:
         os.write(self._board.console, data)
@@ -87,4 +93,5 @@ class SerialPort:
             self._show(b"\r\nMPY: soft reboot\r\n")
             self._enter_raw = self._board.raw_repl = self._raw
         else:
-            self._raw = self._enter_raw = self._board.raw_repl = False
+            self._set_raw(False)
+            self._enter_raw = self._board.raw_repl = False

@@ -32,6 +32,7 @@ wdt_due_us = NEVER_US
 flash_ops = 0
 done = 0  # orders to the world that were carried out
 
+_grant = 0  # number of the grant of time that holds
 _until_us = 0
 _stop_on_notice = False
 _noticed = False
@@ -187,13 +188,13 @@ def _wait_orders(timeout_ms):
 
 
 def _obey():
-    global _until_us, _stop_on_notice, done
+    global _grant, _until_us, _stop_on_notice, done
     line = _down.readline()
     if not line:
         sys.exit(0)  # the supervisor is gone
     order = json.loads(line)
     if "until" in order:
-        _until_us = order["until"]
+        _grant, _until_us = order["grant"], order["until"]
         _stop_on_notice = order.get("stop_on_notice", False)
     elif "do" in order:
         done += 1
@@ -210,10 +211,9 @@ def _pause():
     """The granted time is used up: report, and stand still until there is more."""
     global _noticed
     _noticed = False
-    tell(ev="paused", world=world.save(), mem_free=gc.mem_free())
-    before = _until_us
-    _obey()
-    while _until_us <= world.now_us and _until_us <= before:
+    tell(ev="paused", grant=_grant, world=world.save(), mem_free=gc.mem_free())
+    before = _grant
+    while _grant == before:
         _obey()
 
 
