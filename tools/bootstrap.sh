@@ -41,7 +41,7 @@ fetch_debian_pip() {
         apt-get -q download python3-pip-whl >apt.log 2>&1 || {
             own="-o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD -o Debug::NoLocking=1"
             apt-get -q $own update >>apt.log 2>&1 && apt-get -q $own download python3-pip-whl >>apt.log 2>&1
-        } && dpkg -x python3-pip-whl_*.deb .
+        } && dpkg -x python3-pip-whl_*.deb . && rm -rf lists ./*.bin
     )
 }
 
