@@ -10,7 +10,11 @@ FIELDREC = Path(sys.executable).with_name("fieldrec")
 
 def test_every_row_holds_and_nothing_is_left(tmp_path):
     run = subprocess.run(
-        [FIELDREC, "demo", "--json"], capture_output=True, text=True, timeout=400, env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        [FIELDREC, "demo", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     assert run.returncode == 0, run.stderr[-3000:]

@@ -23,7 +23,9 @@ def make(tmp_path):
 
 
 def test_hours_pass_at_once_and_exactly(make):
-    board = make("import time\nt = time.ticks_ms()\ntime.sleep(7200)\nprint(time.ticks_diff(time.ticks_ms(), t))")
+    board = make(
+        "import time\nt = time.ticks_ms()\ntime.sleep(7200)\nprint(time.ticks_diff(time.ticks_ms(), t))"
+    )
     assert board.expect_line("7200000", 3 * HOUR_MS)
     assert 7_200_000_000 <= board.now_us < 7_200_001_000
 
@@ -51,7 +53,10 @@ def test_asyncio_runs_on_the_boards_clock(make):
 def test_ticks_wrap_as_on_a_board(make, tmp_path):
     board = VirtualBoard.create(
         tmp_path / "wrap",
-        {"main.py": b"import time\nt = time.ticks_ms()\ntime.sleep(10)\nprint(t > time.ticks_ms(), time.ticks_diff(time.ticks_ms(), t))"},
+        {
+            "main.py": b"import time\nt = time.ticks_ms()\ntime.sleep(10)\n"
+            b"print(t > time.ticks_ms(), time.ticks_diff(time.ticks_ms(), t))"
+        },
     )
     board.ticks_offset_us = ((1 << 30) - 5000) * 1000
     with board:
@@ -60,7 +65,9 @@ def test_ticks_wrap_as_on_a_board(make, tmp_path):
 
 
 def test_the_watchdog_ends_what_does_not_feed_it(make):
-    board = make("import machine, time\nprint(machine.reset_cause())\nmachine.WDT(timeout=2000)\ntime.sleep(60)")
+    board = make(
+        "import machine, time\nprint(machine.reset_cause())\nmachine.WDT(timeout=2000)\ntime.sleep(60)"
+    )
     board.run_for(7000)
     assert board.ends[:3] == ["wdt"] * 3
     assert board.lines[:2] == ["1", "3"]  # PWRON_RESET, WDT_RESET
@@ -68,7 +75,8 @@ def test_the_watchdog_ends_what_does_not_feed_it(make):
 
 def test_memory_of_the_rtc_is_kept_over_sleep_and_lost_without_power(make):
     board = make(
-        "import machine\nr = machine.RTC()\nprint('kept', r.memory())\nr.memory(r.memory() + b'x')\nmachine.deepsleep(1000)\n"
+        "import machine\nr = machine.RTC()\nprint('kept', r.memory())\n"
+        "r.memory(r.memory() + b'x')\nmachine.deepsleep(1000)\n"
     )
     board.run_for(2500)
     assert board.lines == ["kept b''", "kept b'x'", "kept b'xx'"]

@@ -13,7 +13,9 @@ BIN = Path(sys.executable).parent
 
 
 def mpremote(port: Path, *words: str) -> str:
-    run = subprocess.run([BIN / "mpremote", "connect", port, *words], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [BIN / "mpremote", "connect", port, *words], capture_output=True, text=True, timeout=30
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 
@@ -27,7 +29,9 @@ def port(tmp_path_factory):
             assert process.stdout is not None
             while "state IDLE" not in (line := process.stdout.readline()):
                 assert line, "the board ended before it was in IDLE"
-            threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop the board
+            threading.Thread(
+                target=process.stdout.read, daemon=True
+            ).start()  # a full pipe would stop the board
             yield path
         finally:
             process.send_signal(signal.SIGTERM)
@@ -60,7 +64,9 @@ def test_files_go_there_and_back(port, tmp_path):
 def test_ctrl_c_stops_a_running_program(port, tmp_path):
     script = tmp_path / "loop.py"
     script.write_text("import time\nprint('started')\nwhile True:\n    time.sleep_ms(1)\n")
-    with subprocess.Popen([BIN / "mpremote", "connect", port, "run", script], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [BIN / "mpremote", "connect", port, "run", script], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == b"started"
         process.send_signal(signal.SIGINT)

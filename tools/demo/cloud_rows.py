@@ -176,7 +176,9 @@ def power_cut(stage: Stage) -> str:
     fetched, size = _fetched(stage.wait_line(device_id, "bytes fetched", 5, start)), path.stat().st_size
     if fetched > size * 0.75:
         raise RowFailed(f"after the cut {fetched} of {size} bytes were fetched again")
-    return f"cut at flash operation {_CUT_AT}, half written; then {fetched} of {size} bytes fetched, confirmed"
+    return (
+        f"cut at flash operation {_CUT_AT}, half written; then {fetched} of {size} bytes fetched, confirmed"
+    )
 
 
 _CAMPAIGN_S = 60

@@ -61,6 +61,7 @@ def recording(stage: Stage) -> str:
 
 
 def _play(wav: bytes) -> float:
-    with av.open(io.BytesIO(wav)) as container:
+    """Seconds of sound that FFmpeg's libraries decode; they raise on what they can't."""
+    with av.open(io.BytesIO(wav), "r") as container:
         stream = container.streams.audio[0]
         return sum(frame.samples for frame in container.decode(stream)) / stream.rate

@@ -104,7 +104,9 @@ class Stage:
             for tree in TREES:
                 shutil.copytree(PROJECT / tree, source / tree)
             change(source)
-        path = release.build(version, ["virtual"], self.folder / "releases", source, created="2026-01-01T00:00:00Z")
+        path = release.build(
+            version, ["virtual"], self.folder / "releases", source, created="2026-01-01T00:00:00Z"
+        )
         release.sign(path, self.keys / "release.pem")
         return path
 
@@ -121,7 +123,7 @@ class Stage:
 
     def query(self, statement: str, *values: object) -> list[tuple]:
         with psycopg.connect(self.cloud.settings.postgres_url) as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[call-overload]
+            return connection.execute(statement, values).fetchall()
 
     def campaign(self, digest: str, **more: Any) -> int:
         groups = [{"name": "canary", "count": 1}, {"name": "rest", "share": 1.0}]
@@ -134,7 +136,9 @@ class Stage:
             now = self.call("GET", "ota", f"/v1/campaigns/{campaign}")
             if (seen := json.dumps(now, sort_keys=True)) != last:
                 last = seen
-                self.say(f"campaign {campaign} {now['status']}: " + ", ".join(_job(job) for job in now["jobs"]))
+                self.say(
+                    f"campaign {campaign} {now['status']}: " + ", ".join(_job(job) for job in now["jobs"])
+                )
                 yield now
             if now["status"] not in ("RUNNING", "PAUSED"):
                 return

@@ -10,29 +10,25 @@ Time is virtual unless `real` is set: it passes only in `run_for` and `run_until
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import select
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import tty
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.append(str(HERE))  # world, wiring and max17048 are shared with the interpreter, under these names
-from world import NEVER_US, World  # noqa: E402  # after the line that makes it findable
+from tools.virtual.processor import HERE, Processor, interpret
 
-MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
+sys.path.append(str(HERE))  # world, wiring and max17048 are shared with the interpreter, under these names
+from world import NEVER_US, World  # after the line that makes it findable
+
 FLASH_BYTES = 4 << 20
 SD_BYTES = 64 << 20
 UTC_S = 1_767_225_600  # 2026-01-01, where virtual time begins
 HANG_S = 20  # of the host's time without a word from the interpreter: its core hangs
+_GRANT_US = 3_600_000_000  # it says a word at least once in this much of its own time
 
 
 class BoardError(Exception):
@@ -70,7 +66,10 @@ class VirtualBoard:
         self.console_is_log = True
         self.wdt_timeout_ms = 0
         self.pong = 0
-        self._process: subprocess.Popen | None = None
+        self._processor: Processor | None = None
+        self._ordered: list[
+            list
+        ] = []  # orders to the world since the start, in case the processor stops before
         self._granted = self._used_up = 0  # grants of time: given, and reported as used up
         self._partial = ""
 
@@ -94,7 +93,7 @@ class VirtualBoard:
             else:
                 source = content
             arguments.append(f"{source}={target}")
-        _interpret("mkimage.py", str(folder), *arguments)
+        interpret("mkimage.py", str(folder), *arguments)
         for file in loose.iterdir():
             file.unlink()
         loose.rmdir()
@@ -120,7 +119,7 @@ class VirtualBoard:
         if self.power == "on":
             raise BoardError(f"the {media} is in use: cut the power first")
         with tempfile.TemporaryDirectory() as target:
-            _interpret("readback.py", str(self.folder.resolve()), media, target)
+            interpret("readback.py", str(self.folder.resolve()), media, target)
             root = Path(target)
             return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
@@ -204,10 +203,11 @@ class VirtualBoard:
                 self.pass_off(target_us)
 
     def _grant(self, target_us: int, stop_on_notice: bool) -> None:
+        target_us = min(target_us, self.now_us + _GRANT_US)
         self._granted += 1
         self._send({"grant": self._granted, "until": target_us, "stop_on_notice": stop_on_notice})
         while self.power == "on" and self._used_up < self._granted:
-            self._listen(HANG_S)
+            self._listen()
 
     def pass_off(self, target_us: int) -> None:
         """Time without the processor: the world goes on, and may wake it."""
@@ -242,52 +242,37 @@ class VirtualBoard:
             "unique_id": f"{self.seed:012x}", "cut": self.cut, "wdt_due_us": self._wdt_due_us,
             "ticks_offset_us": self.ticks_offset_us, "raw_repl": self.raw_repl, "repl": bool(self.on_output),
         }  # fmt: skip
-        down_read, down_write = os.pipe()
-        up_read, up_write = os.pipe()
-        console, console_end = _console()
-        arguments = ["-X", f"heapsize={self.heap}", *(["-i"] if self.on_output else []), "rom.py"]
-        self._process = _start(arguments, (down_read, up_write), console_end)
-        for fd in (down_read, up_write, console_end):
-            os.close(fd)
-        self._down = open(down_write, "w", buffering=1)  # noqa: SIM115  # until the interpreter ends
-        self._up = open(up_read, "rb", buffering=0)  # noqa: SIM115
-        self._received = b""
+        self._processor = Processor(message, heap=self.heap, repl=bool(self.on_output))
         self._used_up = self._granted
-        self.console = console
+        self._ordered = []
         self.wdt_timeout_ms = 0
         self.cut = None
         self.power = "on"
         self.boots.append((self.now_us, cause, wake))
-        self._ordered: list[list] = []
-        self._send(message)
 
-    def _send(self, message: dict) -> None:
-        with contextlib.suppress(BrokenPipeError):  # its end is noticed where its words are read
-            self._down.write(json.dumps(message) + "\n")
-
-    def _listen(self, timeout_s: float) -> None:
+    def _listen(self) -> None:
         """Wait for words of the interpreter and act on them."""
-        ready, _, _ = select.select(self.streams(), [], [], timeout_s)
-        if not ready:
+        ready, _, _ = select.select(self.streams(), [], [], HANG_S)
+        if ready:
+            self.serve(ready)
+        else:
             self.hang()
-        self.serve(ready)
-
-    def serve(self, ready: list) -> None:
-        """Read what is ready of `streams()`."""
-        if self.power != "on":
-            return
-        if self.console in ready:
-            self._read_console()
-        if self._up in ready:
-            data = self._up.read(65536)
-            if not data:
-                self._ended({"how": "soft" if self.on_output else "exit", "world": self.world.save()})
-            *messages, self._received = (self._received + data).split(b"\n")
-            for message in messages:
-                self._handle(json.loads(message))
 
     def streams(self) -> list:
-        return [self._up, self.console] if self.power == "on" else []
+        return self._processor.streams() if self._processor else []
+
+    def serve(self, ready: list) -> None:
+        """Act on what is ready of `streams()`."""
+        processor = self._processor
+        if processor is None:
+            return
+        self._read_console()
+        messages = processor.receive(ready)
+        if messages is None:
+            self._ended({"how": "soft" if self.on_output else "exit", "world": self.world.save()})
+            return
+        for message in messages:
+            self._handle(message)
 
     def hang(self) -> None:
         """The core does not answer: the watchdog ends it, and nothing else could."""
@@ -295,17 +280,23 @@ class VirtualBoard:
 
     def interrupt(self) -> None:
         """Ctrl-C while code runs."""
-        if self._process:
-            self._process.send_signal(signal.SIGINT)
+        if self._processor:
+            self._processor.interrupt()
+
+    def type(self, data: bytes) -> None:
+        """Characters for the REPL, or for a program that reads them."""
+        if self._processor:
+            os.write(self._processor.console, data)
 
     def ping(self, number: int) -> None:
         self._send({"ping": number})
 
+    def _send(self, message: dict) -> None:
+        if self._processor:
+            self._processor.send(message)
+
     def _read_console(self) -> None:
-        data = b""
-        with contextlib.suppress(BlockingIOError, OSError):  # a terminal without its other end gives EIO
-            while chunk := os.read(self.console, 65536):
-                data += chunk
+        data = self._processor.output() if self._processor else b""
         if self.on_output and data:
             self.on_output(data)
         if not self.console_is_log:
@@ -339,7 +330,7 @@ class VirtualBoard:
 
     def _await_end(self) -> None:
         while self.power == "on":
-            self._listen(HANG_S)
+            self._listen()
 
     def _ended(self, message: dict) -> None:
         """The processor stopped: what its end means for the next start."""
@@ -366,44 +357,6 @@ class VirtualBoard:
             self._boot(how, "")
 
     def _kill(self) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        for stream in (self._down, self._up):
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
-        os.close(self.console)
-        self._process = None
-
-
-def _console() -> tuple[int, int]:
-    """(our end, the board's end) of a serial line: a terminal that changes no byte."""
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
-    os.set_blocking(ours, False)
-    return ours, theirs
-
-
-def _start(arguments: list[str], fds: tuple[int, int], console: int) -> subprocess.Popen:
-    env = {"MICROPYPATH": f"{HERE / 'rom'}:{HERE}:.frozen", "FIELDREC_BOARD_FDS": ",".join(map(str, fds))}
-    return subprocess.Popen(
-        [MICROPYTHON, *arguments[:-1], str(HERE / "rom" / arguments[-1])],
-        env={**os.environ, **env}, pass_fds=fds, cwd=HERE / "rom",
-        stdin=console, stdout=console, stderr=console, start_new_session=True,
-    )  # fmt: skip
-
-
-def _interpret(script: str, *arguments: str) -> str:
-    """Run a script of `rom/` on the plain interpreter and return what it printed."""
-    env = {**os.environ, "MICROPYPATH": f"{HERE / 'rom'}:{HERE}:.frozen"}
-    run = subprocess.run(
-        [MICROPYTHON, str(HERE / "rom" / script), *arguments],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if run.returncode:
-        raise BoardError(f"{script} ended with {run.returncode}:\n{run.stdout}{run.stderr}")
-    return run.stdout
+        if self._processor:
+            self._processor.kill()
+            self._processor = None

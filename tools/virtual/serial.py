@@ -49,7 +49,7 @@ class SerialPort:
             self._running = False
             if self._enter_raw:
                 self._enter_raw = False
-                self._type(_CTRL_A)
+                self._board.type(_CTRL_A)
         self._show(data)
 
     def _show(self, data: bytes) -> None:
@@ -75,14 +75,11 @@ class SerialPort:
             elif key == _CTRL_D or (key == b"\r" and not self._raw and self._typed):
                 self._running = True
             self._typed = key >= b" " or (self._typed and key not in b"\r\x03\x04")
-            self._type(key)
+            self._board.type(key)
 
     def _set_raw(self, raw: bool) -> None:
         self._raw = raw
         self._board.console_is_log = not raw  # it carries files, too
-
-    def _type(self, data: bytes) -> None:
-        os.write(self._board.console, data)
 
     # -- around a start of the interpreter
 
