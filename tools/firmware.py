@@ -2,11 +2,12 @@
 
 import json
 import os
+import ssl
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import release, release_build
+from tools import keys, release, release_build
 
 PROJECT = release_build.PROJECT
 _SCRIPTS = ("boot.py", "main.py")  # MicroPython runs these by name, as source
@@ -23,6 +24,20 @@ class Identity:
     ca_der: bytes = b""
     claim: str = ""
     settings: dict = field(default_factory=dict)
+
+
+def first_flash(identity: Identity, folder: Path) -> dict[str, bytes]:
+    """As `files`, with release 1.0.0 of this tree, built in `folder`; keys are made if there are none."""
+    if not (identity.keys / "roots.json").exists():
+        keys.new(identity.keys)
+    first = release.build("1.0.0", [identity.board], folder)
+    release.sign(first, identity.keys / "release.pem")
+    return files(identity, first)
+
+
+def der(certificate: Path | None) -> bytes:
+    """A PEM certificate as devices read it; nothing of nothing."""
+    return ssl.PEM_cert_to_DER_cert(certificate.read_text()) if certificate else b""
 
 
 def files(identity: Identity, first_release: Path) -> dict[str, bytes]:

@@ -9,9 +9,18 @@ from typing import Annotated
 
 import typer
 
+from tools.commands.errors import explained
+
 app = typer.Typer(name="board", no_args_is_help=True, help="Run and steer a virtual board.")
 
 Port = Annotated[Path, typer.Option(help="The serial port's path; steering commands find the board by it.")]
+DeviceId = Annotated[str, typer.Option("--id", help="The device's name.")]
+CloudUrl = Annotated[str, typer.Option("--cloud", help="URL of the registration service.")]
+Ca = Annotated[Path | None, typer.Option("--ca", help="The cloud's CA certificate, PEM.")]
+Claim = Annotated[str, typer.Option("--claim", help="A claim token for enrolment.")]
+Keys = Annotated[
+    Path | None, typer.Option("--keys", help="Folder of `fieldrec keys new`; made if there is none.")
+]
 _PORT = Path("board0")
 
 
@@ -19,11 +28,11 @@ _PORT = Path("board0")
 def run(
     port: Port = _PORT,
     data: Annotated[Path | None, typer.Option(help="The board's folder; by default PORT.data.")] = None,
-    device_id: Annotated[str, typer.Option("--id", help="The device's name.")] = "dev-0001",
-    cloud: Annotated[str, typer.Option(help="URL of the registration service.")] = "",
-    ca: Annotated[Path | None, typer.Option(help="The cloud's CA certificate, PEM.")] = None,
-    claim: Annotated[str, typer.Option(help="A claim token for enrolment.")] = "",
-    keys: Annotated[Path | None, typer.Option(help="Folder with roots.json and keyring.json.")] = None,
+    device_id: DeviceId = "dev-0001",
+    cloud: CloudUrl = "",
+    ca: Ca = None,
+    claim: Claim = "",
+    keys: Keys = None,
     speed: Annotated[float, typer.Option(help="How many times faster than real time.")] = 1.0,
 ) -> None:
     """Make a virtual board if there is none, and run it in real time until Ctrl-C. Its log goes to stdout.
@@ -36,13 +45,38 @@ def run(
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stop.set())
     folder = data or Path(f"{port}.data")
-    request = service.Request(folder, port, device_id, cloud, ca, claim, keys, speed)
+    new = service.NewDevice(device_id, cloud, ca, claim, keys)
+    request = service.Request(folder, port, new, speed)
     with service.running(request, on_line=print) as path:
         print(
             f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}"
         )
         sys.stdout.flush()
         stop.wait()
+
+
+@app.command()
+def image(
+    out: Annotated[Path, typer.Option(help="A new folder for the files.")],
+    board: Annotated[str, typer.Option(help="A folder of board/.")] = "esp32s3",
+    device_id: DeviceId = "dev-0001",
+    cloud: CloudUrl = "",
+    ca: Ca = None,
+    claim: Claim = "",
+    keys: Keys = None,
+) -> None:
+    """Write all files of a new device's flash to a folder, to be copied by mpremote."""
+    import tempfile
+
+    from tools import firmware
+
+    with explained(), tempfile.TemporaryDirectory() as work:
+        out.mkdir(parents=True)
+        identity = firmware.Identity(device_id, board, keys or Path("keys"), cloud, firmware.der(ca), claim)
+        for path, content in firmware.first_flash(identity, Path(work)).items():
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            (out / path).write_bytes(content)
+    print(f"{out} is ready; put it on a board with: mpremote connect PORT fs cp -r {out}/. :")
 
 
 def _ask(port: Path, *order) -> dict:

@@ -169,8 +169,7 @@ def power_cut(stage: Stage) -> str:
         raise RowFailed(str(error)) from None
     start = len(board.lines)
     live.power_on()
-    for seen in stage.follow(campaign, _CAMPAIGN_S):
-        pass
+    *_, seen = stage.follow(campaign, _CAMPAIGN_S)
     if seen["status"] != "SUCCEEDED":
         raise RowFailed(f"the campaign ended {seen['status']}: {seen['reason']}; {seen['jobs']}")
     fetched, size = _fetched(stage.wait_line(device_id, "bytes fetched", 5, start)), path.stat().st_size

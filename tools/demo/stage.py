@@ -64,15 +64,12 @@ class Stage:
         for i, device_id in enumerate(IDS):
             self.say(f"flashing {device_id}")
             identity = firmware.Identity(
-                device_id, "virtual", self.keys, self.cloud.urls["registration"], self._ca_der(),
+                device_id, "virtual", self.keys, self.cloud.urls["registration"], firmware.der(self.cloud.ca),
                 self.call("POST", "registration", "/v1/claims", {"device_id": device_id})["token"],
                 {"wifi_ssid": "demo", "heartbeat_s": 10},
             )  # fmt: skip
             files = firmware.files(identity, first)
             self.boards[device_id] = VirtualBoard.create(self.folder / device_id, files, seed=i + 1)
-
-    def _ca_der(self) -> bytes:
-        return ssl.PEM_cert_to_DER_cert(self.cloud.ca.read_text())
 
     def go_live(self) -> None:
         """From here on the boards run in real time, each in a thread, with a USB host plugged in."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import firmware, keys, release
+from tools import firmware
 from tools.virtual.board import BoardError, VirtualBoard
 from tools.virtual.live import LiveBoard
 
@@ -22,16 +22,23 @@ class NoBoard(Exception):
 
 
 @dataclass
-class Request:
-    """What `fieldrec board run` was asked for."""
+class NewDevice:
+    """Who a board is when it is made."""
 
-    folder: Path
-    port: Path
     device_id: str
     cloud: str
     ca: Path | None
     claim: str
     keys: Path | None
+
+
+@dataclass
+class Request:
+    """What `fieldrec board run` was asked for."""
+
+    folder: Path
+    port: Path
+    new: NewDevice
     speed: float
 
 
@@ -52,27 +59,13 @@ def running(request: Request, on_line: Callable[[str], None]) -> Iterator[Path]:
 
 
 def _make(request: Request) -> None:
-    folder = request.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    key_folder = request.keys or folder / "keys"
-    if not (key_folder / "roots.json").exists():
-        keys.new(key_folder)
-    first = release.build("1.0.0", ["virtual"], folder)
-    release.sign(first, key_folder / "release.pem")
+    request.folder.mkdir(parents=True, exist_ok=True)
+    made = request.new
     identity = firmware.Identity(
-        request.device_id, "virtual", key_folder, request.cloud, _der(request.ca), request.claim,
-        {"wifi_ssid": "virtual", "wifi_on": bool(request.cloud)},
+        made.device_id, "virtual", made.keys or request.folder / "keys", made.cloud, firmware.der(made.ca), made.claim,
+        {"wifi_ssid": "virtual", "wifi_on": bool(made.cloud)},
     )  # fmt: skip
-    VirtualBoard.create(folder, firmware.files(identity, first))
-
-
-def _der(ca: Path | None) -> bytes:
-    if ca is None:
-        return b""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return x509.load_pem_x509_certificate(ca.read_bytes()).public_bytes(Encoding.DER)
+    VirtualBoard.create(request.folder, firmware.first_flash(identity, request.folder))
 
 
 class _Control:
