@@ -18,8 +18,8 @@ async def enrol(device, versions, client, root=""):
     """Send a certificate request with the claim token, keep what comes back.
 
     `device` is /etc/device.json, `client` an app/http.Client that trusts the cloud. The certificate is written
-    last but for the token's removal: cut at any point, this is done again, with the same key. Raises EnrolError,
-    LinkError, HttpError.
+    last but for the token's removal: cut at any point, this is done again, with the same key.
+    Raises EnrolError, LinkError, HttpError.
     """
     try:
         token = config.read(root + "/etc/claim.txt").decode().strip()

@@ -204,7 +204,7 @@ class Client:
         return Response(self, int(status), await self._headers())
 
     async def _headers(self):
-        kept = {}
+        kept: dict = {}
         for _ in range(_MAX_HEADERS):
             line = await self._line()
             if not line:

@@ -1,7 +1,7 @@
-"""The update job in work: taken from the cloud, kept over reboots in /data/job.json, reported until acknowledged.
+"""The update job in work: taken from the cloud, kept in /data/job.json, reported until acknowledged.
 
-    QUEUED -> IN_PROGRESS downloading, verifying, installed -> [reboot] -> IN_PROGRESS trial -> SUCCEEDED confirmed
-                   |                                                               `--------> FAILED reverted
+    QUEUED -> IN_PROGRESS downloading, verifying, installed -> [reboot] -> trial -> SUCCEEDED confirmed
+                   |                                                         `----> FAILED reverted
                    `-> REJECTED (not for this device), FAILED (could not be written)
 
 A job that ended stays in the file: told of it again, the device says again how it ended, and does nothing.
@@ -60,7 +60,7 @@ def after_boot(job, record):
 
 
 class Jobs:
-    """`install(job, new_url, progress)` does the update; `event(kind, ...)` tells; `reset(reason)` restarts."""
+    """`install(job, new_url, progress)` does the update, `event(kind, ...)` tells, `reset(reason)` restarts."""
 
     def __init__(self, device_id, install, event, reset, log, root=""):
         self.unreadable = 0
@@ -191,7 +191,7 @@ class Jobs:
         self.tell(topics.FAILED, self._job["step"], self._job["progress_pct"], words)
 
     async def _defer(self, words):
-        """Said as an event if the job was not begun; else in its status, each time, so that it isn't silence."""
+        """Said as an event if the job was not begun; else in its status, each time, for silence counts."""
         if self._job["status"] == topics.IN_PROGRESS:
             self.tell(topics.IN_PROGRESS, self._job["step"], self._job["progress_pct"], "deferred: " + words)
         elif self._job["detail"] != words:
@@ -244,7 +244,7 @@ class Jobs:
             return
         try:
             await asyncio.wait_for_ms(event.wait(), timeout_ms)
-        except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no other
+        except asyncio.TimeoutError:
             return
 
     def _save(self):

@@ -25,7 +25,7 @@ async def bounded(what, awaitable, timeout_ms):
     """Await, with everything a socket can raise told as a LinkError that says `what` was being done."""
     try:
         return await asyncio.wait_for_ms(awaitable, timeout_ms)
-    except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no other
+    except asyncio.TimeoutError:
         raise LinkTimeout(f"{what}: nothing within {timeout_ms} ms") from None
     except ValueError as error:  # what the TLS module raises for a certificate
         raise NotTrusted(f"{what}: {str(error).strip()}") from None

@@ -77,7 +77,7 @@ class Client:
         answer = memoryview(bytearray(4))
         await link.fill(answer)
         if answer[0] >> 4 != _CONNACK or answer[1] != 2:
-            raise MqttError(f"{link.name} answers with {bytes(answer)}: no MQTT 3.1.1 broker")
+            raise MqttError(f"{link.name} answers with {bytes(answer).hex()}: no MQTT 3.1.1 broker")
         if answer[3]:
             raise MqttError(f"{link.name} refuses: {_REFUSALS.get(answer[3], answer[3])}")
         for sent in self._inflight:

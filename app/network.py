@@ -9,7 +9,8 @@ trial. What it needs is handed in as attributes of `ctx`:
     slot            "a" | "b" that runs
     join()          async: the network is up when it returns; OSError with words if it can't be
     set_clock()     async: called when the clock's year is before 2025; OSError if it can't be set
-    status()        the heartbeat's fields: state, vbat_mv, soc_pct, temp_decic, versions, slot, uptime_s, mem_free
+    status()        the heartbeat's fields: state, vbat_mv, soc_pct, temp_decic, versions, slot, uptime_s,
+                    mem_free, and counters if there are any
     heartbeat_s()   seconds between heartbeats
     private()       whether nothing may be sent
     defer_reason()  why no update now ("recording", "battery 3650 mV"), or None
@@ -143,6 +144,6 @@ class Network:
 
 
 async def _until_one_ends(**named):
-    name, error = await race(**named)
+    _, error = await race(**named)
     if error:
         raise error

@@ -52,7 +52,7 @@ class Reader:
 
 
 class Writer:
-    """Writes into the files of `folder`; each write is on the disk when it returns, and a power cut keeps it."""
+    """Writes into the files of `folder`. A power cut keeps each write that has returned."""
 
     def __init__(self, folder):
         self._folder = folder

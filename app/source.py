@@ -28,11 +28,11 @@ class Memory:
 class Source:
     """`read` gives a part of the release to a sink, piece by piece.
 
-    A sink says by `want()` how long its next piece is (0: it has all), and is given it by `take(view)`, which is
-    False if the piece is not what it should be. What was taken is not fetched again.
+    A sink says by `want()` how long its next piece is (0: it has all), and is given it by `take(view)`, which
+    is False if the piece is not what it should be. What was taken is not fetched again.
 
-    `defer()` is asked before each piece and gives a reason to stop, or None; `await new_url()` is called when the
-    server says that the URL expired.
+    `defer()` is asked before each piece and gives a reason to stop, or None; `await new_url()` is called when
+    the server says that the URL expired.
     """
 
     def __init__(self, client, url, buffer, defer, new_url, backoff=None, log=print):
@@ -43,7 +43,7 @@ class Source:
         self._at = 0
 
     async def read(self, start, end, sink):
-        """Refused if a piece is wrong twice, Interrupted after TRIES in a row that gained nothing, Deferred."""
+        """Refused if a piece is wrong twice, Interrupted after TRIES without a gain, Deferred."""
         self._at, wrong_at = start, None
         while sink.want():
             try:

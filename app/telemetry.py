@@ -45,7 +45,7 @@ class Telemetry:
         return topics.topic(self._id, "presence"), message(online=False, since=None)
 
     def event(self, kind, **fields):
-        """Keep an event to be sent. Never waits; may be called before there is a network. Not kept when private."""
+        """Keep an event to be sent once there is a network; in private mode it is not kept. Never waits."""
         if self._private():
             return
         if len(self._events) >= _EVENTS:

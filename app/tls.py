@@ -9,7 +9,7 @@ def context(ca, certificate=None, key=None):
     All three are DER bytes; what can't be read is a ValueError or an OSError of the TLS library.
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]  # not in the stubs
     tls.load_verify_locations(cadata=ca)
     if certificate:
         tls.load_cert_chain(certificate, key)

@@ -10,8 +10,8 @@ _MAX_REASON = 200  # what the boot record takes
 async def judge(subject, manifest, jobs, reset, root="", checks=selftest.CHECKS):
     """If the running slot is on trial: test it, then confirm it, or go back to the other one by a reset.
 
-    `manifest` is the running slot's. Returns "" (not on trial), "confirmed" or the reason of going back. Without a
-    verdict, by a crash or the watchdog, the trial's tries run out and the next boot goes back.
+    `manifest` is the running slot's. Returns "" (not on trial), "confirmed", or the reason of going back.
+    Without a verdict, by a crash or the watchdog, the trial's tries run out and the next boot goes back.
     """
     if bootctl.load(root)["state"] != "trial":
         return ""

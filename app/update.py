@@ -1,9 +1,10 @@
-"""A release into the spare slot, and on trial. Nothing that runs is touched until all of it is there and verified.
+"""A release into the spare slot, and on trial. What runs is left alone until all is there and verified.
 
-    envelope, signature, digest, policy -> index -> spare slot loses its seal -> chunks -> seal, check -> trial
+    envelope, signature, digest, policy -> index -> spare slot unsealed -> chunks -> seal, check -> trial
 
-Every refusal comes before the spare slot is touched, except for a wrong byte in the payload: its chunk is not
-written, and the slot stays without a seal. In memory: manifest, index (32 bytes a chunk), one buffer of 4 KiB.
+Every refusal comes before the spare slot is touched, except for a wrong byte in the payload: its chunk is
+not written, and the slot stays without a seal.
+In memory: manifest, index (32 bytes a chunk), one buffer of 4 KiB.
 """
 
 import asyncio
@@ -41,9 +42,10 @@ class Device:
 
 
 async def install(device, job, client, new_url, progress, backoff=None, log=print):
-    """Install the release of `job` ({"url", "digest", "forced"}) and set it on trial for the next boot; a Result.
+    """Install the release of `job` ({"url", "digest", "forced"}), on trial from the next boot; a Result.
 
-    `client` is an app/http.Client. `await new_url()` gives a fresh URL, or raises Withdrawn. `progress(step, pct)`.
+    `client` is an app/http.Client. `await new_url()` gives a fresh URL, or raises Withdrawn.
+    `progress(step, pct)` is called often.
     Raises app/outcomes.UpdateError. A power cut or a lost link at any point: call it again, it goes on.
     """
     before = client.body_bytes
@@ -75,14 +77,9 @@ def _stop_if_deferred(device, record):
 
 
 async def _open(source, device, job, record):
-    """(manifest, its bytes, chunk index, offset of the payload); Refused for all that is wrong with the release."""
+    """(manifest, its bytes, chunk index, offset of the payload); Refused for all that is wrong with them."""
     try:
-        header = await _read(source, 0, frel.HEADER_SIZE)
-        envelope_len, index_len, payload_len = frel.parse_header(header)
-        at = frel.HEADER_SIZE + envelope_len
-        envelope = await _read(source, frel.HEADER_SIZE, at)
-        manifest, raw = trust.verify_release(bytes(envelope), "app", device.root)
-        frel.check_lengths(manifest, index_len, payload_len)
+        manifest, raw, at = await _verified(source, device)
     except (frel.FormatError, trust.TrustError) as error:
         raise Refused(str(error)) from None
     if frel.digest(raw) != job["digest"]:
@@ -90,10 +87,22 @@ async def _open(source, device, job, record):
     reason = policy.refusal(manifest, device.board, device.versions, record["security_floor"], job["forced"])
     if reason:
         raise Refused(reason)
-    index = await _read(source, at, at + index_len)
+    payload = at + manifest["index"]["size"]
+    index = await _read(source, at, payload)
     if not is_right(index, bytes.fromhex(manifest["index"]["sha256"])):
         raise Refused("the chunk index is not the one of the signed manifest")
-    return manifest, raw, index, at + index_len
+    return manifest, raw, index, payload
+
+
+async def _verified(source, device):
+    """(manifest, its bytes, offset of the index) of a release signed for this device."""
+    header = await _read(source, 0, frel.HEADER_SIZE)
+    envelope_len, index_len, payload_len = frel.parse_header(header)
+    at = frel.HEADER_SIZE + envelope_len
+    envelope = await _read(source, frel.HEADER_SIZE, at)
+    manifest, raw = trust.verify_release(envelope, "app", device.root)
+    frel.check_lengths(manifest, index_len, payload_len)
+    return manifest, raw, at
 
 
 async def _read(source, start, end):
@@ -103,7 +112,7 @@ async def _read(source, start, end):
 
 
 class _Chunks:
-    """The sink for chunks `first` to before `end`: each is checked by its hash and written where it belongs."""
+    """The sink for chunks `first` to before `end`: each is checked and written where it belongs."""
 
     def __init__(self, layout, index, writer, first, end, progress):
         self._layout, self._index, self._writer = layout, index, writer
@@ -158,7 +167,7 @@ async def _fill(source, device, spare, manifest, index, payload, progress):
 
 
 async def _survey(layout, index, present, running, writer, buffer):
-    """The state of each chunk, a byte each. A file too long for its new content can't be cut, and is removed."""
+    """The state of each chunk, a byte each. A file too long for its new content is removed: none can be cut."""
     states = bytearray(layout.count)
     for number in range(layout.count):
         file, offset, length = layout.at(number)

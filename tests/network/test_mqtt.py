@@ -1,4 +1,4 @@
-"""The device's MQTT client against a real broker, and against a scripted one for what a real one won't do on demand."""
+"""The device's MQTT client against a real broker, and a scripted one for what a real one won't do on demand."""
 
 import json
 import queue
@@ -26,7 +26,7 @@ def folder(authority, tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def broker(authority):
     with lab.broker(authority) as port:
         yield port
@@ -34,14 +34,19 @@ def broker(authority):
 
 @pytest.fixture
 def observer(authority, broker):
-    """A client of another make that sees all: `.seen` is a queue of (topic, payload, retained)."""
+    """A client of another make that sees all that is published: `.seen` is a queue of (topic, payload)."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, "observer")
-    client.tls_set(
-        authority.folder / "ca.pem", authority.folder / "server.pem", authority.folder / "server.key"
-    )
+    ca, certificate, key = authority.client_files()
+    client.tls_set(ca, certificate, key)
     ready: queue.Queue = queue.Queue()
-    client.seen = queue.Queue()  # type: ignore[attr-defined]
-    client.on_message = lambda _c, _u, m: client.seen.put((m.topic, m.payload, m.retain))  # type: ignore[attr-defined]
+    seen: queue.Queue = queue.Queue()
+    client.seen = seen  # type: ignore[attr-defined]
+
+    def on_message(_client: object, _data: object, message: paho.MQTTMessage) -> None:
+        if not message.retain:
+            seen.put((message.topic, message.payload))
+
+    client.on_message = on_message
     client.on_subscribe = lambda *_: ready.put(True)
     client.connect("127.0.0.1", broker)
     client.loop_start()
@@ -59,8 +64,8 @@ def outcomes(lines: list[str]) -> list[dict]:
 def test_messages_go_there_and_back(folder, broker, observer):
     command = lab.device_command(DEVICE, folder, broker, "echo")
     with subprocess.Popen(command, env=lab.device_environment(), stdout=subprocess.PIPE, text=True) as device:
-        assert observer.seen.get(timeout=5) == ("t/dev-1/presence", b"here", False)
-        assert observer.seen.get(timeout=5) == ("t/dev-1/out", b"fast", False)
+        assert observer.seen.get(timeout=5) == ("t/dev-1/presence", b"here")
+        assert observer.seen.get(timeout=5) == ("t/dev-1/out", b"fast")
         for payload in (b"one", b"x" * 5000, b"two", b"stop"):
             observer.publish("t/dev-1/in", payload, 1).wait_for_publish(5)
         assert device.stdout is not None
@@ -239,16 +244,15 @@ def test_a_silent_broker_is_noticed(authority, folder):
 
     with ScriptedBroker(authority, mute) as broker:
         said = outcomes(run_device(DEVICE, folder, broker.port, "fill"))
-    ended = [line for line in said if "ended" in line][0]
+    ended = next(line for line in said if "ended" in line)
     assert (ended["ended"], ended["error"]) == ("receive", "LinkTimeout")
     assert broker.packets.count(b"\xc0\x00") >= 2
 
 
-def test_without_a_certificate_nobody_is_let_in(authority, folder):
+def test_a_strangers_certificate_is_not_let_in(authority, broker, folder):
     stranger = lab.Authority(folder)  # writes ca.pem of its own; ca.der stays
     certificate, key = stranger.device("dev-1")
     (folder / "dev.der").write_bytes(certificate)
     (folder / "dev.key").write_bytes(key)
-    with lab.broker(authority) as port:
-        said = outcomes(run_device(DEVICE, folder, port, "echo"))
+    said = outcomes(run_device(DEVICE, folder, broker, "echo"))
     assert said[-1]["error"] == "LinkError", said

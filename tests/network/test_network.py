@@ -40,8 +40,8 @@ class Cloud:
         self.said: queue.Queue = queue.Queue()
         self.job: dict | None = None
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        folder = authority.folder
-        self._client.tls_set(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+        ca, certificate, key = authority.client_files()
+        self._client.tls_set(ca, certificate, key)
         self._client.on_message = self._on_message
         ready: queue.Queue = queue.Queue()
         self._client.on_subscribe = lambda *_: ready.put(True)
@@ -52,11 +52,10 @@ class Cloud:
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         name = topics.parse(message.topic)[1]
-        body = json.loads(message.payload)
         if name == "jobs/get":
             self.notify(self.job)
         if name != "jobs/notify" and not message.retain:
-            self.said.put((name, body))
+            self.said.put((name, json.loads(message.payload)))
 
     def notify(self, job: dict | None) -> None:
         self._client.publish(

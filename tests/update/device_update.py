@@ -1,4 +1,4 @@
-"""Run by test_update.py inside MicroPython: one update of the device in a folder; JSON lines of what happened."""
+"""Run by test_update.py inside MicroPython: one update of the device in a folder; JSON lines tell of it."""
 
 import asyncio
 import gc

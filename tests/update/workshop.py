@@ -49,8 +49,8 @@ class Workshop:
         release.sign(path, key or self.keys / "release.pem")
         return path
 
-    def device(self, root: Path, contents: dict[str, bytes] = OLD, **fields: object) -> "Device":
-        return Device(self, root, release.read(self.release(contents, **fields)))
+    def device(self, root: Path, contents: dict[str, bytes] = OLD) -> "Device":
+        return Device(self, root, release.read(self.release(contents)))
 
 
 class Device:
