@@ -11,7 +11,7 @@ import asyncio
 
 from micropython import const
 
-from app.link import LinkError, bounded
+from app.link import LinkError, LinkTimeout, bounded
 
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK = const(1), const(2), const(3), const(4)
 _SUBSCRIBE, _SUBACK, _PINGRESP = const(8), const(9), const(13)
@@ -132,9 +132,12 @@ class Client:
                 await self._take(head, body)
 
     async def ping(self):
-        """Say often enough that this client is there."""
+        """Say often enough that this client is there; LinkTimeout if a message stays without acknowledgement."""
         while True:
+            oldest = self._inflight[0] if self._inflight else None
             await asyncio.sleep(self.keepalive_s // 2)
+            if oldest and self._inflight and self._inflight[0] is oldest:
+                raise LinkTimeout(f"no acknowledgement within {self.keepalive_s // 2} s")
             await self._send(_PINGREQ_PACKET)
 
     async def close(self, say_goodbye):

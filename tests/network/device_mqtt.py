@@ -82,6 +82,11 @@ async def subscribe(device):
     await device.session(device.client.subscribe("t/other/in"))
 
 
+async def idle(device):
+    await device.connect()
+    await device.session(device.stop.wait())
+
+
 async def fill(device):
     """The eleventh message waits for room."""
     await device.connect()
@@ -113,5 +118,6 @@ _SCENARIOS = {
     "publish_through_a_drop": publish_through_a_drop,
     "subscribe": subscribe,
     "fill": fill,
+    "idle": idle,
 }
 asyncio.run(main(*sys.argv[1:]))

@@ -243,10 +243,26 @@ def test_a_silent_broker_is_noticed(authority, folder):
                 broker.take()
 
     with ScriptedBroker(authority, mute) as broker:
-        said = outcomes(run_device(DEVICE, folder, broker.port, "fill"))
+        said = outcomes(run_device(DEVICE, folder, broker.port, "idle"))
     ended = next(line for line in said if "ended" in line)
     assert (ended["ended"], ended["error"]) == ("receive", "LinkTimeout")
     assert broker.packets.count(b"\xc0\x00") >= 2
+
+
+def test_a_message_that_stays_without_acknowledgement_ends_the_connection(authority, folder):
+    """The broker is there and answers pings, but takes nothing."""
+
+    def deaf(broker: ScriptedBroker) -> None:
+        broker.send(0x20, 2, 0, 0)
+        with pytest.raises((EOFError, ssl.SSLError, ConnectionError)):
+            while True:
+                if broker.take() == b"\xc0\x00":
+                    broker.send(0xD0, 0)
+
+    with ScriptedBroker(authority, deaf) as broker:
+        said = outcomes(run_device(DEVICE, folder, broker.port, "fill"))
+    ended = next(line for line in said if "ended" in line)
+    assert (ended["ended"], ended["words"]) == ("ping", "no acknowledgement within 1 s")
 
 
 def test_a_strangers_certificate_is_not_let_in(authority, broker, folder):
