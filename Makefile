@@ -23,7 +23,7 @@ lint: $(READY) ## Check style and types, of host code and of device code
 	@$(BIN)/mypy --no-error-summary --config-file mypy-device.ini
 
 bench: $(READY) ## Measure what the specification puts numbers on
-	@$(BIN)/fieldrec bench
+	@$(BIN)/python -m tests.bench
 
 board: $(READY) ## Run a virtual board at ./board0, a serial port for mpremote
 	@$(BIN)/fieldrec board run --port ./board0
