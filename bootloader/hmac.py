@@ -21,7 +21,7 @@ def sha256(key, message):
 def equal(first, second):
     """Compared in a time that says nothing about where they differ."""
     difference = len(first) ^ len(second)
-    for a, b in zip(first, second):  # noqa: B905 (MicroPython's zip has no `strict`)
+    for a, b in zip(first, second):
         difference |= a ^ b
     return difference == 0
 

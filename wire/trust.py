@@ -28,7 +28,7 @@ def open_keyring(envelope, roots, verify):
     """The keyring in an envelope signed by the roots; `roots` comes with the device and is trusted."""
     _check_fields("roots", roots, (("keys", dict), ("threshold", int)))
     payload, signatures = _parse(envelope, dsse.PAYLOAD_TYPE_KEYRING)
-    refused = []
+    refused: list = []
     signers = _signers(dsse.PAYLOAD_TYPE_KEYRING, payload, signatures, roots["keys"], (), verify, refused)
     _enough(signers, roots["threshold"], refused, "keyring")
     keyring = _load(payload)
@@ -40,7 +40,7 @@ def open_release(envelope, keyring, verify, kind=None):
     """(manifest, its exact bytes) of a release. `kind` is what it must be; None: whatever it says it is."""
     payload, signatures = _parse(envelope, dsse.PAYLOAD_TYPE_MANIFEST)
     keys = {name: key["public"] for name, key in keyring["keys"].items()}
-    refused = []
+    refused: list = []
     signers = _signers(
         dsse.PAYLOAD_TYPE_MANIFEST, payload, signatures, keys, keyring["revoked"], verify, refused
     )

@@ -106,9 +106,9 @@ class Gate(Broker):
             earlier.abort()
             if not (await asyncio.wait({task}, timeout=TAKE_OVER_TIMEOUT_S))[0]:
                 raise TimeoutError(f"the earlier connection did not end within {TAKE_OVER_TIMEOUT_S} s")
-        task = asyncio.current_task()
-        assert task
-        self.connections[client_id] = (transport, task)
+        this = asyncio.current_task()
+        assert this
+        self.connections[client_id] = (transport, this)
 
     async def _initialize_client_session(self, reader, writer, remote_address, remote_port):
         earlier, _ = self.sessions.get(reader.connect.client_id, (None, None))

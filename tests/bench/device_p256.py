@@ -1,4 +1,4 @@
-"""Inside MicroPython: time of a verification, and of the textbook's. argv: rounds, then key, digest, signature in hex."""
+"""Inside MicroPython: time of a verification, and of a textbook's. argv: rounds, key, digest, signature in hex."""
 
 import gc
 import json
@@ -25,8 +25,9 @@ def double(x, y, z):
     return x3, (m * (s - x3) - 8 * yy * yy) % P, 2 * y * z % P
 
 
-def add(x1, y1, z1, x2, y2):
+def add(point, x2, y2):
     """Jacobian plus affine."""
+    x1, y1, z1 = point
     if not z1:
         return x2, y2, 1
     zz = z1 * z1 % P
@@ -46,7 +47,7 @@ def multiply(k, x, y):
     for i in range(255, -1, -1):
         point = double(*point)
         if k >> i & 1:
-            point = add(*point, x, y)
+            point = add(point, x, y)
     return point
 
 
@@ -62,7 +63,7 @@ def textbook(public_key, digest, signature):
     second = multiply(
         r * w % p256.ORDER, int.from_bytes(public_key[:32], "big"), int.from_bytes(public_key[32:], "big")
     )
-    return affine(*add(*first, *affine(*second)))[0] % p256.ORDER == r
+    return affine(*add(first, *affine(*second)))[0] % p256.ORDER == r
 
 
 def us_each(verify, rounds, vector):

@@ -142,7 +142,8 @@ def test_a_power_cut_at_any_flash_operation_leaves_the_old_or_the_new_record():
     bootctl.save(old, mounted(flash, new=True))
     unmount()
     before = bytes(flash.data)
-    found, cut = [], 0
+    found: list = []
+    cut = 0
     while not found or cut <= flash.operations:
         cut += 1
         flash = Flash(data=bytearray(before), cut_at=cut)

@@ -17,7 +17,9 @@ DATA = bytes(range(256)) * 1000
 
 @pytest.fixture(scope="module")
 def store(cloud_stores) -> FolderStore:
-    return open_store(cloud_stores.settings)
+    opened = open_store(cloud_stores.settings)
+    assert isinstance(opened, FolderStore)
+    return opened
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,7 @@ def test_one_flipped_bit_anywhere_is_false():
 
 def test_wrong_types_and_lengths_are_false():
     right = (PUBLIC, DIGEST, SAMPLE)
+    wrong: object
     for at in range(3):
         for wrong in (None, 0, "x" * 64, "x" * 32, [], b"", right[at][:-1], right[at] + b"\x00", right):
             given = list(right)

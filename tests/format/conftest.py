@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from trees import make_tree
 
+from tests.format.trees import make_tree
 from tools import keys, release
 
 

@@ -94,6 +94,7 @@ def test_every_field_is_needed():
 
 
 def test_fields_of_wrong_type_or_value_are_named():
+    value: object
     for name, values in (
         ("format", (2, "1", True, 1.0)),
         ("kind", ("firmware", "", 1, ["app"])),

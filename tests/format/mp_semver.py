@@ -35,7 +35,7 @@ def test_build_metadata_counts_for_nothing():
 def test_what_is_no_version_is_refused():
     core = "|1|1.2|1.2.3.4|01.2.3|1.02.3|1.2.03|v1.2.3|1.2.x| 1.2.3|1.2.3 |-1.2.3|1.2.\u0663|1..3"
     tail = "1.2.3-|1.2.3+|1.2.3-a..b|1.2.3-01|1.2.3-a+|1.2.3-ä|1.2.3-a_b|1.2.3+a+b"
-    texts = (core + "|" + tail).split("|")
+    texts: list = (core + "|" + tail).split("|")
     texts.extend(("1.2." + "3" * 64, None, 1, b"1.2.3"))
     for text in texts:
         try:

@@ -5,8 +5,8 @@ import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mp_frel import manifest
 
+from tests.format.mp_frel import manifest
 from wire import dsse, frel, semver, trust
 
 ANYTHING = st.recursive(

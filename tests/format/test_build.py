@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from trees import SOURCES, make_tree
 
+from tests.format.trees import SOURCES, make_tree
 from tools import release, release_build
 from wire import dsse, frel
 
@@ -111,7 +111,7 @@ def test_index_and_payload_are_as_the_format_says(tree, tmp_path):
 
 def test_the_bytecode_runs_on_the_device_without_its_asserts(tree, tmp_path):
     release.unpack(release.build("1.0.0", ["virtual"], tmp_path, tree), tmp_path / "slot")
-    interpreter = Path(sys.executable).with_name("micropython")
+    interpreter = str(Path(sys.executable).with_name("micropython"))
     script = "import app.main, board; board.NAME = None; app.main.board = 0; print(app.main.main())"
     command, env = [interpreter, "-c", script], {**os.environ, "MICROPYPATH": ":.frozen"}
     done = subprocess.run(command, env=env, cwd=tmp_path / "slot", capture_output=True, text=True, timeout=20)

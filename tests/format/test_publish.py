@@ -20,7 +20,17 @@ from tools.release_publish import PublishError, publish
 TAKEN = {"digest": "d" * 64, "kind": "app", "name": "fieldrec", "version": "1.1.0"}
 
 
-class Service(http.server.BaseHTTPRequestHandler):
+class Service(http.server.HTTPServer):
+    """Keeps the last request in `got`, and answers with `answer`: (status, body)."""
+
+    got: tuple = ()
+    answer = (201, json.dumps(TAKEN).encode())
+    url = ""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Service
+
     def do_POST(self):
         self.server.got = (
             self.path,
@@ -60,12 +70,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def service(certificate: tuple[Path, Path]) -> Iterator[http.server.HTTPServer]:
-    server = http.server.HTTPServer(("127.0.0.1", 0), Service)
+def service(certificate: tuple[Path, Path]) -> Iterator[Service]:
+    server = Service(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.answer = (201, json.dumps(TAKEN).encode())
     server.url = f"https://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from trees import make_tree
 
+from tests.format.trees import make_tree
 from tools import keys, release, signing
 from tools.release_build import assemble, pack
 from wire import dsse, frel, trust

@@ -35,18 +35,14 @@ def session(rig) -> tuple[dict, dict[str, bytes]]:
 
 def samples(wav: bytes) -> list[int]:
     """Decoded by FFmpeg, which raises on what it can't read."""
-    with av.open(io.BytesIO(wav)) as container:
+    with av.open(io.BytesIO(wav), "r") as container:
         stream = container.streams.audio[0]
-        assert (stream.rate, stream.codec_context.channels, stream.codec_context.name) == (
-            RATE_HZ,
-            1,
-            "pcm_s16le",
-        )
-        return [
-            s
-            for frame in container.decode(stream)
-            for s in memoryview(bytes(frame.planes[0])).cast("h")[: frame.samples]
-        ]
+        about = (stream.rate, stream.codec_context.channels, stream.codec_context.name)
+        assert about == (RATE_HZ, 1, "pcm_s16le")
+        found: list[int] = []
+        for frame in container.decode(stream):
+            found.extend(memoryview(bytes(frame.planes[0])).cast("h")[: frame.samples])
+        return found
 
 
 def test_a_recording_plays_with_its_bookmark(recording):

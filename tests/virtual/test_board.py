@@ -9,7 +9,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture
 def make(tmp_path):
-    boards = []
+    boards: list[VirtualBoard] = []
 
     def made(main: str, **options) -> VirtualBoard:
         board = VirtualBoard.create(tmp_path / str(len(boards)), {"main.py": main.encode()}, **options)
