@@ -168,11 +168,10 @@ def broker(authority: Authority, port: int = 0) -> Iterator[int]:
     }
     anonymous = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     config = BrokerConfig.from_dict({"listeners": {"default": listener}, "plugins": anonymous})
-    server = Broker(config, loop=loop)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(_started(config), loop).result(10)
         yield port
         asyncio.run_coroutine_threadsafe(server.shutdown(), loop).result(10)
     finally:
@@ -180,6 +179,12 @@ def broker(authority: Authority, port: int = 0) -> Iterator[int]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _started(config: BrokerConfig) -> Broker:
+    server = Broker(config)
+    await server.start()
+    return server
 
 
 async def _cancel_the_rest() -> None:
