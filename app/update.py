@@ -145,6 +145,7 @@ async def _fill(source, device, spare, manifest, index, payload, progress):
     folder = slots.slot_dir(spare, device.root)
     make_folders(folder + "/")
     slots.invalidate(spare, device.root)
+    slots.sweep(spare, manifest, device.root)
     layout = Layout(manifest["files"])
     running = Reader(slots.slot_dir(device.slot, device.root))
     present, writer = Reader(folder), Writer(folder)

@@ -15,6 +15,7 @@ import os
 from micropython import const
 
 from bootloader import hmac
+from bootloader.files import read
 from wire import frel
 
 SLOTS = ("a", "b")
@@ -48,10 +49,16 @@ def write_seal(slot, manifest_bytes, root=""):
     """Close a slot whose files are all written: strangers out, manifest, and the seal last."""
     folder = slot_dir(slot, root)
     invalidate(slot, root)
-    for path, is_folder in _strangers(folder, json.loads(manifest_bytes)):
-        (os.rmdir if is_folder else os.remove)(folder + "/" + path)
+    sweep(slot, json.loads(manifest_bytes), root)
     _write(folder + "/manifest.json", manifest_bytes)
     _write(folder + "/seal", hmac.sha256(_secret(root), manifest_bytes))
+
+
+def sweep(slot, manifest, root=""):
+    """Remove what the manifest does not name, so that it is in nobody's way. Only of a slot without a seal."""
+    folder = slot_dir(slot, root)
+    for path, is_folder in _strangers(folder, manifest):
+        (os.rmdir if is_folder else os.remove)(folder + "/" + path)
 
 
 def check(slot, root=""):
@@ -89,11 +96,12 @@ def _check_file(folder, file, buffer):
 
 def _strangers(folder, manifest):
     """[(path, is a folder)] of what a slot's manifest does not name, contents before their folder."""
-    known = set(frel.RESERVED)
+    files, folders = set(frel.RESERVED), set()
     for file in manifest["files"]:
-        known.add(file["path"])
-        known.update(frel.folders_of(file["path"]))
-    return [(path, is_folder) for path, is_folder in _walk(folder, "") if path not in known]
+        files.add(file["path"])
+        folders.update(frel.folders_of(file["path"]))
+    known = {True: folders, False: files}
+    return [(path, is_folder) for path, is_folder in _walk(folder, "") if path not in known[is_folder]]
 
 
 def _walk(folder, prefix):
@@ -113,8 +121,7 @@ def _secret(root):
 
 def _read(folder, name, most):
     try:
-        with open(folder + "/" + name, "rb") as file:
-            return file.read(most)
+        return read(folder + "/" + name, most)
     except OSError:
         raise SlotError(f"{folder}/{name} is missing") from None
 
