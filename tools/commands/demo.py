@@ -14,7 +14,7 @@ app = typer.Typer(name="demo", help="Show the whole chain working, from key pres
 
 @app.callback(invoke_without_command=True)
 def demo(
-    speed: Annotated[float, typer.Option(help="How much faster than real time the boards' clocks run.")] = 8.0,
+    speed: Annotated[float, typer.Option(help="How many times faster than real time.")] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
 ) -> None:
     """Run the demo: exit code 1 at the first row that does not hold, and why. Leaves nothing behind."""
