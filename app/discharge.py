@@ -1,41 +1,73 @@
-"""The maintenance discharge: the load in periods, and the voltage looked at after a rest, when it does not sag."""
+"""The discharge: a load in periods, and the voltage looked at after a rest, when it does not sag.
 
-import asyncio
+load   |‾‾60 s‾‾|__60 s__|‾‾60 s‾‾|__60 s__|
+                         ^ target?         ^ target?
+"""
 
 from micropython import const
+from time import ticks_diff
 
-_ON_S = const(60)
-_REST_S = const(60)
-TARGET_MV = const(3600)
+_PERIOD_MS = const(60_000)
+SHUTDOWN_MV = const(3600)  # whatever the rule, here it ends in OFF
+MAX_DECIC = const(800)
+_RISE_DECIC = const(20)  # over where it began, the duty is halved
+_DUTY_PCT = const(100)
 
 
 class Discharge:
-    """`start` on entry, `stop` on exit. Its end is a trigger of the state machine."""
+    """`start` on entry, `sample` once a second, `fault` instead where a sample can't be had, `stop` on exit."""
 
-    def __init__(self, load, safety, machine, log):
-        self._load, self._safety, self._machine, self._log = load, safety, machine, log
-        self._task = None
+    def __init__(self, load, fire, log):
+        self._load, self._fire, self._log = load, fire, log
+        self._target_mv = 0
+        self._began_decic = None
+        self._since_ms = None  # of the phase that goes on; None: the next sample begins one
+        self._loaded = False
 
-    def start(self):
-        self._task = asyncio.create_task(self._run())
+    def start(self, target_mv):
+        """Down to `target_mv`, the open-circuit voltage of the cell."""
+        self._target_mv = target_mv
+        self._began_decic = self._since_ms = None
+        self._loaded = False
+
+    def sample(self, now_ms, vbat_mv, temp_decic):
+        if temp_decic >= MAX_DECIC:
+            self._rest(now_ms)
+            self._fire(("load too hot",))
+        elif self._since_ms is None:
+            self._began_decic = self._began_decic or temp_decic
+            self._put_on(now_ms, temp_decic)
+        elif ticks_diff(now_ms, self._since_ms) >= _PERIOD_MS:
+            self._next(now_ms, vbat_mv, temp_decic)
+        elif self._loaded:
+            self._load.set(self._duty_pct(temp_decic))
+
+    def fault(self, now_ms):
+        """Without a measurement there is no load; a rest begins."""
+        self._rest(now_ms)
 
     def stop(self):
         self._load.off()
-        if self._task:
-            self._task.cancel()
-            self._task = None
 
-    async def _run(self):
-        while True:
-            self._load.set(100)
-            await asyncio.sleep(_ON_S)
-            self._load.off()
-            await asyncio.sleep(_REST_S)
-            self._log.info(f"discharge: {self._safety.vbat_mv} mV at rest, target {TARGET_MV} mV")
-            if self._safety.vbat_mv <= TARGET_MV:
-                asyncio.create_task(self._reached())
-                return
+    def _next(self, now_ms, vbat_mv, temp_decic):
+        if self._loaded:
+            self._rest(now_ms)
+            return
+        self._log.info(f"discharge: {vbat_mv} mV at rest, target {self._target_mv} mV")
+        if vbat_mv <= SHUTDOWN_MV:
+            self._fire(("target shutdown",))
+        elif vbat_mv <= self._target_mv:
+            self._fire(("target reached",))
+        else:
+            self._put_on(now_ms, temp_decic)
 
-    async def _reached(self):
-        """In a task of its own: leaving the state cancels the other."""
-        self._machine.fire(("target shutdown",))
+    def _put_on(self, now_ms, temp_decic):
+        self._loaded, self._since_ms = True, now_ms
+        self._load.set(self._duty_pct(temp_decic))
+
+    def _rest(self, now_ms):
+        self._loaded, self._since_ms = False, now_ms
+        self._load.off()
+
+    def _duty_pct(self, temp_decic):
+        return _DUTY_PCT // 2 if temp_decic >= self._began_decic + _RISE_DECIC else _DUTY_PCT

@@ -14,7 +14,6 @@ from micropython import const
 from app import states
 
 _LOOK_MS = const(10)  # while a key is down
-_IDLE_MS = const(1000)  # while none is: no edge is lost, the interrupt wakes the task
 _CUE_MS = const(60)
 _FORCE_RESET_MS = const(15_000)
 
@@ -32,24 +31,17 @@ class KeyWatch:
         self._state = ""
         self._reset_fired = False
 
-    async def run(self, beat):
+    async def run(self):
         while True:
-            beat()
             change = self._key.poll()
             if change:
                 self._changed(*change)
             elif self._key.down_since is not None:
                 await self._held()
             elif self._key.settled:
-                await self._wait()
+                await self._key.changed.wait()
             else:
                 await asyncio.sleep_ms(_LOOK_MS)
-
-    async def _wait(self):
-        try:
-            await asyncio.wait_for_ms(self._key.changed.wait(), _IDLE_MS)
-        except asyncio.TimeoutError:
-            return
 
     def _changed(self, what, at_ms, held_ms):
         if what == "down":

@@ -8,8 +8,6 @@ from micropython import const
 from app import states, uptime
 from app.network import Network
 
-_LOOK_MS = const(500)
-_UPDATE_MIN_MV = const(3700)
 _BUFFER_BYTES = const(4096)
 
 
@@ -24,22 +22,30 @@ class Online:
         self.versions = app.versions
         self.slot = slot
         self.buffer = bytearray(_BUFFER_BYTES)
+        self._task = None
+        self._fault = None
         self.network = Network(self)
 
-    async def run(self, beat):
-        """For ever: the network is up while WiFi is on, and its task is replaced when that changes."""
-        task = None
-        while True:
-            beat()
-            if task and task.done():
-                await task  # raises what ended it
-            if self.wanted() and not task:
-                task = asyncio.create_task(self.network.run())
-            elif task and not self.wanted():
-                task.cancel()
-                task = None
-                self._app.board.radio.off()
-            await asyncio.sleep_ms(_LOOK_MS)
+    def look(self):
+        """Once a second: the network's task runs while it is wanted. Its fault is raised here."""
+        if self._fault:
+            raise self._fault
+        if self.wanted() and not self._task:
+            self._task = asyncio.create_task(self._run())
+        elif self._task and not self.wanted():
+            self._task.cancel()
+            self._task = None
+            self._app.board.radio.off()
+
+    async def _run(self):
+        try:
+            await self.network.run()
+        except Exception as error:  # raised where it ends the app
+            self._fault = error
+
+    @property
+    def is_up(self):
+        return self._task is not None
 
     def wanted(self):
         return self._app.settings.wifi_on and self._app.machine.state in (states.IDLE, states.RECORD)
@@ -87,12 +93,12 @@ class Online:
         vbat_mv = app.safety.vbat_mv
         if vbat_mv is None:
             return "battery unknown"
-        if vbat_mv < _UPDATE_MIN_MV and not app.board.power.charger_present():
+        if vbat_mv < app.settings.update_min_mv and not app.board.power.charger_present():
             return f"battery {vbat_mv} mV"
         return None
 
     def reset(self, reason):
-        self._app.reset(reason)
+        self._app.restart(reason)
 
     def log(self, text):
         self._app.log.info(text)

@@ -11,6 +11,14 @@ TABLE = {
     "wifi_key": ("", lambda v: type(v) is str and len(v) <= 64, "text of 64 characters at most"),
     "private": (False, lambda v: type(v) is bool, "true or false"),
     "segment_s": (60, lambda v: type(v) is int and 10 <= v <= 600, "whole seconds from 10 to 600"),
+    "record_max_decic": (
+        600,
+        lambda v: type(v) is int and 450 <= v <= 600,
+        "tenths of a degree from 450 to 600",
+    ),
+    "long_target_mv": (4000, lambda v: type(v) is int and 3700 <= v <= 4000, "mV from 3700 to 4000"),
+    "short_target_mv": (3800, lambda v: type(v) is int and 3700 <= v <= 3800, "mV from 3700 to 3800"),
+    "update_min_mv": (3700, lambda v: type(v) is int and 3600 <= v <= 4100, "mV from 3600 to 4100"),
     "heartbeat_s": (60, lambda v: type(v) is int and 10 <= v <= 3600, "whole seconds from 10 to 3600"),
 }
 
@@ -23,6 +31,10 @@ class Settings:
     wifi_key: str
     private: bool
     segment_s: int
+    record_max_decic: int
+    long_target_mv: int
+    short_target_mv: int
+    update_min_mv: int
     heartbeat_s: int
 
     def __init__(self, log, root=""):

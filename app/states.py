@@ -2,7 +2,7 @@
 
 OFF, IDLE, RECORD, DISCHARGE, RESET = "OFF", "IDLE", "RECORD", "DISCHARGE", "RESET"
 
-# A trigger is (key, hold in ms) or (what happened,).
+# A trigger is (key, hold in ms), ("dwell", name of a rule in app/heat) or (what happened,).
 # (from, trigger, to, effect, origin): origin "seed" is an arrow of the diagram, "ours" an addition to it
 TRANSITIONS: tuple = (
     (IDLE, ("PWR_SW1", 1000), IDLE, "toggle_private", "seed"),
@@ -14,6 +14,9 @@ TRANSITIONS: tuple = (
     (RECORD, ("PWR_SW1", 3000), RECORD, "toggle_mute", "seed"),
     (RECORD, ("PWR_SW2", 1000), RECORD, "bookmark", "seed"),
     (RECORD, ("PWR_SW2", 3000), IDLE, "", "seed"),
+    (IDLE, ("dwell", "long"), DISCHARGE, "discharge_long", "seed"),
+    (IDLE, ("dwell", "short"), DISCHARGE, "discharge_short", "seed"),
+    (DISCHARGE, ("target reached",), IDLE, "", "seed"),
     (DISCHARGE, ("target shutdown",), OFF, "", "seed"),
     (RECORD, ("PWR_SW1", 15000), RESET, "", "ours"),
     (DISCHARGE, ("PWR_SW1", 15000), RESET, "", "ours"),

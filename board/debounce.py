@@ -15,20 +15,23 @@ BOUNCE_MS = const(20)
 
 
 class Debouncer:
-    """`down` and `since_ms` (ticks) tell the state; `leaving_ms` is when an edge away from it came, or None."""
+    """`down` and `since_ms` (ticks) tell the state; `leaving_ms` is when an edge away from it came, or None.
+
+    `raw` is the contact as last seen.
+    """
 
     def __init__(self, down, since_ms):
         self.down = down
         self.since_ms = since_ms
         self.leaving_ms = None
-        self._raw = down
+        self.raw = down
         self._raw_ms = since_ms
 
     def edge(self, down, at_ms):
         """An edge was seen; returns the change that was settled before it, as `settle` does."""
         change = self.settle(at_ms)
-        if down != self._raw:
-            self._raw, self._raw_ms = down, at_ms
+        if down != self.raw:
+            self.raw, self._raw_ms = down, at_ms
             if down != self.down and self.leaving_ms is None:
                 self.leaving_ms = at_ms
         return change
@@ -38,8 +41,8 @@ class Debouncer:
         if self.leaving_ms is None or ticks_diff(now_ms, self._raw_ms) < BOUNCE_MS:
             return None
         first_ms, self.leaving_ms = self.leaving_ms, None
-        if self._raw == self.down:
+        if self.raw == self.down:
             return None  # it bounced, and came back
         held_ms = ticks_diff(first_ms, self.since_ms)
-        self.down, self.since_ms = self._raw, first_ms
+        self.down, self.since_ms = self.raw, first_ms
         return ("down" if self.down else "up", first_ms, held_ms)

@@ -47,6 +47,11 @@ class Key:
         if not self.is_down():
             self._contact.edge(False, ticks_ms())
 
+    def look(self):
+        """Take the level for an edge if it is not what was seen last: an edge that ends light sleep interrupts nothing."""
+        if self.is_down() != self._contact.raw:
+            self._on_edge(self._pin)
+
     def poll(self):
         """The next change: ("down" | "up", ticks of its first edge, ms in the state before); None if there is none."""
         while self._read != self._written:

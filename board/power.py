@@ -56,19 +56,29 @@ class Power:
         """Whether a charger or a USB host is there."""
         return bool(self._usb.value() or self._charger.value())
 
+    def light_sleep(self, ms):
+        """Sleep for so long, or until a key or the event line wakes the processor; memory and pins are kept."""
+        if ms > 0:
+            self._arm()
+            machine.lightsleep(ms)
+
     def off(self):
         """Deep sleep. A wake signal that is active now would wake the board at once, for ever: it is left out, and a
         timer looks again."""
         start = ticks_ms()
         while not self._keys_up() and ticks_diff(ticks_ms(), start) < _RELEASE_MS:
             sleep_ms(10)
+        if self._arm():
+            machine.deepsleep()
+        machine.deepsleep(_REARM_MS)
+
+    def _arm(self):
+        """Let keys and event line wake the board, except those that are active now; True if all could be armed."""
         up = [pin for pin in self._keys.values() if pin.value()]
         esp32.wake_on_ext1(up or None, esp32.WAKEUP_ALL_LOW)
         quiet = not self._event.value()
         esp32.wake_on_ext0(self._event if quiet else None, esp32.WAKEUP_ANY_HIGH)
-        if quiet and len(up) == len(self._keys):
-            machine.deepsleep()
-        machine.deepsleep(_REARM_MS)
+        return quiet and len(up) == len(self._keys)
 
     def _keys_up(self):
         return all(pin.value() for pin in self._keys.values())

@@ -18,11 +18,12 @@ _RETRY_MS = const(15)
 _LONGEST_MS = const(2500)  # a contact that chatters on beyond every threshold is no press
 
 decision: dict = {}
+board = None  # until the app has its own
 
 
 def run():
     """Decide; comes back only if the board is to start, with `decision` saying how."""
-    global decision
+    global board, decision
     started_ms = ticks_ms()
     with open("/etc/device.json") as file:
         board = load(json.load(file)["board"])
@@ -42,20 +43,8 @@ def run():
     }  # fmt: skip
     memory.update(state=state, decision=decision)
     board.memory.save(memory)
-    print(
-        "spl: row",
-        row,
-        "->",
-        state,
-        "-",
-        why,
-        "-",
-        inputs.vbat_mv,
-        "mV",
-        inputs.temp_decic,
-        "dC",
-        inputs.fault,
-    )
+    measured = f"{inputs.vbat_mv} mV {inputs.temp_decic} dC {inputs.fault}"
+    print(f"spl: row {row} -> {state} - {why} - {measured}")
     if state == decide.OFF:
         board.power.off()
 

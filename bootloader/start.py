@@ -3,7 +3,7 @@
 import sys
 
 from board.watchdog import Watchdog
-from bootloader import bootctl, slots
+from bootloader import bootctl, slots, spl
 
 slot = ""
 manifest: dict = {}
@@ -13,7 +13,7 @@ def run():
     global slot, manifest
     slot, manifest = choose()
     if not slot:
-        recovery()
+        recovery(spl.board)
         return
     print("spl: slot", slot, manifest["version"])
     watchdog = Watchdog()  # whatever the app does from its first line on, it does under the watchdog
@@ -47,11 +47,15 @@ def choose():
 
 def hand_over(folder):
     """From here on `board`, `app` and `wire` are the slot's own; `bootloader` stays this one."""
+    spl.board = None
     for name in list(sys.modules):
         if name.split(".")[0] in ("board", "wire"):
             del sys.modules[name]
     sys.path.insert(0, folder)
 
 
-def recovery():
+def recovery(board):
+    """Both lights on, the load off. The watchdog's half hour ends it: the SPL looks at the battery again."""
+    board.indicators.show(True, True)
+    Watchdog().give_way()
     print("spl: RECOVERY: no slot boots; the REPL is open for mpremote")

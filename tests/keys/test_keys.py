@@ -2,6 +2,9 @@
 
 import pytest
 
+from tools import firmware
+from tools.virtual.board import VirtualBoard
+
 
 @pytest.fixture
 def idle(rig):
@@ -88,11 +91,41 @@ def test_private_mode_is_dark_and_survives_a_pulled_battery(idle):
     assert idle.board.pins.get("LED_STATE", 0) == 0
 
 
-def test_a_press_is_measured_while_the_program_is_busy(idle):
-    """The interrupt stamps the edges: two presses 0.2 ms from the bound are told apart."""
-    idle.press("PWR_SW2", 1000.2)
+@pytest.mark.parametrize(("ms", "expected"), [(995, []), (1005, ["IDLE -> RECORD (PWR_SW2 1000)"])])
+def test_a_press_that_ends_light_sleep_is_measured_to_5_ms(idle, ms, expected):
+    idle.press("PWR_SW2", ms)
     idle.wait(2000)
-    assert transitions(idle) == ["IDLE -> RECORD (PWR_SW2 1000)"]
+    assert transitions(idle) == expected
+
+
+BUSY = """
+import time
+from board.virtual import pins
+from board.key import Key
+key = Key(pins.PWR_SW1)
+print('ready')
+while True:
+    time.sleep_ms(200)  # a program that looks after the key five times a second
+    change = key.poll()
+    if change:
+        print(*change)
+"""
+
+
+@pytest.mark.parametrize("ms", [37, 120, 999, 1500, 2999])
+@pytest.mark.parametrize("ticks_ms", [0, (1 << 30) - 1200])
+def test_a_hold_is_measured_while_the_program_is_busy(tmp_path, ms, ticks_ms):
+    """The interrupt stamps the edges, so a blocked loop delays no measurement; ticks may wrap in the hold."""
+    board = VirtualBoard.create(
+        tmp_path, firmware.spl_files("virtual") | {"boot.py": b"", "main.py": BUSY.encode()}
+    )
+    board.ticks_offset_us = ticks_ms * 1000
+    with board:
+        board.power_on()
+        board.expect_line("ready", 1000)
+        board.do("press", "PWR_SW1", ms, True, 333)
+        line = board.expect_line("up", 10_000)
+    assert int(line.split()[2]) == pytest.approx(ms, abs=1)
 
 
 @pytest.mark.parametrize(("start", "state"), [("PWR_SW1", "IDLE"), ("PWR_SW2", "RECORD")])

@@ -70,7 +70,7 @@ def test_heat_wakes_the_board_into_discharge(rig):
     rig.battery_mv(3900)
     rig.temp_c(56)
     assert decided(spl(rig)) == (2, "DISCHARGE")
-    rig.expect("LOAD", 65535, 2000)
+    rig.expect("LOAD", 65535, 8000)
 
 
 def test_heat_with_an_empty_cell_stays_off_and_does_not_wake_for_ever(rig):

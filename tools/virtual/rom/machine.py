@@ -22,6 +22,7 @@ _CAUSES = {
 }
 _WAKES = {"": 0, "ext0": EXT0_WAKE, "ext1": EXT1_WAKE, "timer": TIMER_WAKE}
 _EIO, _ENODEV, _ETIMEDOUT = 5, 19, 116
+_WAKE_US = 800  # from light sleep to code
 _I2C_FRAME_US = 90  # nine clocks at 100 kHz
 _TONE_BYTES, _TONE_PERIOD = 4096, 32
 
@@ -75,10 +76,13 @@ def deepsleep(time_ms=None):
 
 
 def lightsleep(time_ms=None):
-    """Sleep until a wake signal is active or the time is over; memory and pins are kept."""
+    """Sleep until a wake signal is active or the time is over; memory and pins are kept, edges interrupt nothing."""
     end_us = sim.now_us() + (1 << 50 if time_ms is None else time_ms * 1000)
+    blocked, sim.irq_blocked = sim.irq_blocked, True
     while sim.world.now_us < end_us and not _wake_active():
         sim.sleep_us(max(1, min(end_us, sim.world.next_us()) - sim.world.now_us))
+    sim.irq_blocked = blocked
+    sim.spend(_WAKE_US)
 
 
 def _wake_active():
