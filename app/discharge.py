@@ -4,8 +4,9 @@ load   |‾‾60 s‾‾|__60 s__|‾‾60 s‾‾|__60 s__|
                          ^ target?         ^ target?
 """
 
-from micropython import const
 from time import ticks_diff
+
+from micropython import const
 
 _PERIOD_MS = const(60_000)
 SHUTDOWN_MV = const(3600)  # whatever the rule, here it ends in OFF

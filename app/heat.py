@@ -1,9 +1,9 @@
 """Rules of battery and heat that take time: while cell and temperature dwell over their bounds, the cell ages."""
 
 import time
+from time import ticks_diff
 
 from micropython import const
-from time import ticks_diff
 
 # (name, temperature and voltage at least, for longer than; the setting that says down to where to discharge)
 DWELLS = (

@@ -56,7 +56,7 @@ class App:
             await self._pause(due_ms, trying.done())
 
     async def _pause(self, due_ms, settled):
-        """Until the next turn. The processor sleeps if nothing but a key is waited for; a busy turn costs the next one."""
+        """Until the next turn. The processor sleeps if nothing but a key is waited for."""
         left_ms = max(0, ticks_diff(due_ms, ticks_ms()))
         if settled and self._may_sleep():
             self.board.power.light_sleep(left_ms)
@@ -116,6 +116,6 @@ def start():
     except KeyboardInterrupt:  # from the serial port
         app.effects.leave(app.machine.state)
         raise
-    except Exception as error:  # a fault of the program: told, and then a clean start
+    except Exception as error:  # noqa: BLE001  # a fault of the program: told, and then a clean start
         sys.print_exception(error)
         app.restart(f"{type(error).__name__}: {error}")

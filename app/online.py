@@ -40,7 +40,7 @@ class Online:
     async def _run(self):
         try:
             await self.network.run()
-        except Exception as error:  # raised where it ends the app
+        except Exception as error:  # noqa: BLE001  # raised where it ends the app
             self._fault = error
 
     @property

@@ -1,7 +1,8 @@
 """Battery and heat: sampled once a second in every state; what they demand, as a table."""
 
-from micropython import const
 from time import ticks_diff
+
+from micropython import const
 
 from app import states
 from app.heat import Dwells

@@ -48,7 +48,7 @@ class Key:
             self._contact.edge(False, ticks_ms())
 
     def look(self):
-        """Take the level for an edge if it is not what was seen last: an edge that ends light sleep interrupts nothing."""
+        """Take a new level for an edge: the one that ends light sleep interrupts nothing."""
         if self.is_down() != self._contact.raw:
             self._on_edge(self._pin)
 
