@@ -46,33 +46,40 @@ def _restarted(i, state):
     return i.wake == "" and i.cause in ("reset", "watchdog") and kept == state
 
 
-# (row, when, then, why)
+# (row, when, then, why, origin): "seed" is an arrow of docs/state-machine.mmd, "ours" an addition to it
 ROWS = (
-    (1, lambda i: i.fault, OFF, "gauge or temperature unreadable"),
+    (1, lambda i: i.fault, OFF, "gauge or temperature unreadable", "ours"),
     (
         2,
         lambda i: i.wake == "PWR_SW4" and i.temp_decic >= _TEMP_MAX_DECIC and i.vbat_mv > _MAINTENANCE_MIN_MV,
         DISCHARGE,
         "maintenance",
+        "seed",
     ),
-    (3, lambda i: i.vbat_mv <= _BATT_MIN_MV or i.temp_decic >= _TEMP_MAX_DECIC, OFF, "safety shutdown"),
-    (4, lambda i: i.wake == "PWR_SW4", OFF, "event over"),
-    (5, lambda i: _released_early(i, "PWR_SW1"), OFF, "PWR_SW1 released early"),
-    (6, lambda i: _released_early(i, "PWR_SW2"), OFF, "PWR_SW2 released early"),
-    (7, lambda i: _held(i, "PWR_SW1"), IDLE, "PWR_SW1 held"),
-    (8, lambda i: _held(i, "PWR_SW2"), RECORD, "PWR_SW2 held"),
-    (9, lambda i: _restarted(i, IDLE), IDLE, "restarted"),
-    (9, lambda i: _restarted(i, OFF), OFF, "restarted while off"),
-    (9, lambda i: i.cause == "soft reset", IDLE, "soft reset"),
-    (9, lambda i: i.cause == "power-on" and i.external, IDLE, "power-on with a charger or host"),
-    (9, lambda i: i.cause == "power-on", OFF, "power-on"),
-    (9, lambda i: i.wake == "timer", OFF, "look at the event line again"),
+    (
+        3,
+        lambda i: i.vbat_mv <= _BATT_MIN_MV or i.temp_decic >= _TEMP_MAX_DECIC,
+        OFF,
+        "safety shutdown",
+        "seed",
+    ),
+    (4, lambda i: i.wake == "PWR_SW4", OFF, "event over", "ours"),
+    (5, lambda i: _released_early(i, "PWR_SW1"), OFF, "PWR_SW1 released early", "seed"),
+    (6, lambda i: _released_early(i, "PWR_SW2"), OFF, "PWR_SW2 released early", "seed"),
+    (7, lambda i: _held(i, "PWR_SW1"), IDLE, "PWR_SW1 held", "seed"),
+    (8, lambda i: _held(i, "PWR_SW2"), RECORD, "PWR_SW2 held", "seed"),
+    (9, lambda i: _restarted(i, IDLE), IDLE, "restarted", "ours"),
+    (9, lambda i: _restarted(i, OFF), OFF, "restarted while off", "ours"),
+    (9, lambda i: i.cause == "soft reset", IDLE, "soft reset", "ours"),
+    (9, lambda i: i.cause == "power-on" and i.external, IDLE, "power-on with a charger or host", "ours"),
+    (9, lambda i: i.cause == "power-on", OFF, "power-on", "ours"),
+    (9, lambda i: i.wake == "timer", OFF, "look at the event line again", "ours"),
 )
 
 
 def decide(inputs):
     """(row, state, why) of the first row that holds; None while a key is held and its time is not up."""
-    for row, holds, state, why in ROWS:
+    for row, holds, state, why, _ in ROWS:
         if holds(inputs):
             return row, state, why
     return None

@@ -223,6 +223,12 @@ class VirtualBoard:
         timer_us = self._wake.get("timer_us") if self.power == "off" else None
         return min(self.world.next_us(), NEVER_US if timer_us is None else timer_us)
 
+    @property
+    def wake_signals(self) -> set[str]:
+        """The signals that would wake the board from deep sleep."""
+        armed = [self._wake.get(name) for name in ("ext0", "ext1")]
+        return {signal for entry in armed if entry for signal in entry[0]}
+
     def _wake_due(self) -> str:
         for name in ("ext0", "ext1"):
             entry = self._wake.get(name)
