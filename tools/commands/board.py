@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -47,11 +46,8 @@ def run(
     folder = data or Path(f"{port}.data")
     new = service.NewDevice(device_id, cloud, ca, claim, keys)
     request = service.Request(folder, port, new, speed)
-    with service.running(request, on_line=print) as path:
-        print(
-            f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}"
-        )
-        sys.stdout.flush()
+    with service.running(request, on_line=_say) as path:
+        _say(f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}")
         stop.wait()
 
 
@@ -77,6 +73,10 @@ def image(
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             (out / path).write_bytes(content)
     print(f"{out} is ready; put it on a board with: mpremote connect PORT fs cp -r {out}/. :")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # at once, also into a pipe
 
 
 def _ask(port: Path, *order) -> dict:
