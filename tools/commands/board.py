@@ -47,7 +47,9 @@ def run(
     new = service.NewDevice(device_id, cloud, ca, claim, keys)
     request = service.Request(folder, port, new, speed)
     with service.running(request, on_line=_say) as path:
-        _say(f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}")
+        _say(
+            f"board {device_id} is at {path}; steer it with: fieldrec board press PWR_SW1 --ms 1600 --port {port}"
+        )
         stop.wait()
 
 
