@@ -66,7 +66,7 @@ class App:
         await asyncio.sleep_ms(left_ms)
 
     def _may_sleep(self):
-        quiet = all(key.down_since is None and key.settled for key in self.board.keys.values())
+        quiet = all(key.quiet for key in self.board.keys.values())
         idle = self.machine.state == states.IDLE and not self.online.is_up
         return idle and quiet and not self.board.power.external()
 

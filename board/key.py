@@ -70,6 +70,11 @@ class Key:
         return self._contact.leaving_ms is None
 
     @property
+    def quiet(self):
+        """Up, and nothing waits to be looked at: the processor may sleep without missing an edge."""
+        return self._read == self._written and self.settled and not self._contact.down and not self.is_down()
+
+    @property
     def down_since(self):
         """Ticks of the press that goes on, or None; `poll` brings it up to date."""
         return self._contact.since_ms if self._contact.down else None

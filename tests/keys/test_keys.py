@@ -98,6 +98,17 @@ def test_a_press_that_ends_light_sleep_is_measured_to_5_ms(idle, ms, expected):
     assert transitions(idle) == expected
 
 
+def test_a_press_counts_whenever_it_begins(idle):
+    """The loop has a turn each second: presses before, at and after it, and in its middle."""
+    for offset_us in (0, 1, 500, 1000, 2000, 20_000, 500_000, 998_000, 999_000, 999_500, 999_999):
+        before = len(transitions(idle))
+        turn_us = (idle.board.now_us // 1_000_000 + 2) * 1_000_000 + 501_000  # the app started at such a time
+        idle.board.run_for((turn_us + offset_us - idle.board.now_us) / 1000)
+        idle.press("PWR_SW1", 1200, bounce=True)
+        idle.wait(3000)
+        assert len(transitions(idle)) == before + 1, offset_us
+
+
 BUSY = """
 import time
 from board.virtual import pins

@@ -77,11 +77,7 @@ def deepsleep(time_ms=None):
 
 def lightsleep(time_ms=None):
     """Sleep until a wake signal is active or the time is over; memory and pins are kept, edges interrupt nothing."""
-    end_us = sim.now_us() + (1 << 50 if time_ms is None else time_ms * 1000)
-    blocked, sim.irq_blocked = sim.irq_blocked, True
-    while sim.world.now_us < end_us and not _wake_active():
-        sim.sleep_us(max(1, min(end_us, sim.world.next_us()) - sim.world.now_us))
-    sim.irq_blocked = blocked
+    sim.light_sleep(sim.now_us() + (1 << 50 if time_ms is None else time_ms * 1000), _wake_active)
     sim.spend(_WAKE_US)
 
 

@@ -27,6 +27,8 @@ boot_us = 0
 alarms = []  # [time_us, function]: what peripherals wait for
 irq_handlers = {}  # signal -> (handler, trigger mask, pin)
 irq_blocked = False
+asleep = False  # light sleep: no interrupt, and a signal that changes ends it
+stirred = False
 wdt_timeout_us = 0
 wdt_due_us = NEVER_US
 flash_ops = 0
@@ -94,7 +96,7 @@ def spend(us):
 def sleep_us(us):
     """Sleep; interrupts, alarms and orders are served meanwhile."""
     target = now_us() + us
-    while world.now_us < target:
+    while world.now_us < target and not stirred:
         if _live:
             wait_ms = _host_ms(min(target, _next_us()))
             _follow()
@@ -113,6 +115,8 @@ def run_to(target_us):
     while world.now_us < target_us:
         if not _live and (world.now_us >= _until_us or (_noticed and _stop_on_notice)):
             _pause()
+        if stirred:
+            return
         stop_us = min(target_us, _next_us())
         if not _live:
             stop_us = min(stop_us, _until_us)
@@ -133,7 +137,21 @@ def alarm(at_us, function):
     alarms.insert(i, (at_us, function))
 
 
+def light_sleep(until_us, is_woken):
+    """Sleep, looking at `is_woken()` whenever a signal has changed."""
+    global asleep, stirred
+    asleep = True
+    while world.now_us < until_us and not is_woken():
+        stirred = False
+        sleep_us(until_us - world.now_us)
+    asleep = stirred = False
+
+
 def _interrupt(signal, level):
+    global stirred
+    if asleep:
+        stirred = True
+        return
     entry = irq_handlers.get(signal)
     if entry and entry[0] and entry[1] & (1 if level else 2) and not irq_blocked:
         entry[0](entry[2])
