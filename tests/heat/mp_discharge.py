@@ -18,7 +18,8 @@ class Log:
 
 
 def discharge(target_mv):
-    load, fired = Load(), []
+    load = Load()
+    fired: list = []
     made = Discharge(load, fired.append, Log())
     made.start(target_mv)
     return made, load, fired
