@@ -12,7 +12,7 @@ class Effects:
 
     def enter(self, state, effect):
         self._app.board.memory.update(state=state)
-        self._app.online.network.event("transition", to=state)
+        self._app.online.event("transition", to=state)
         _ENTER[state](self, effect)
 
     def leave(self, state):

@@ -4,14 +4,11 @@ import binascii
 import os
 
 from app import config, csr, keypair
+from app.link import NetworkError
 
 
-class EnrolError(Exception):
+class EnrolError(NetworkError):
     """Registration said no, or something else than expected; the text has its words."""
-
-
-def is_enrolled(root=""):
-    return config.exists(root + "/etc/cert.der")
 
 
 async def enrol(device, versions, client, root=""):

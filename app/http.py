@@ -16,7 +16,7 @@ import json
 
 from micropython import const
 
-from app.link import Link, LinkError
+from app.link import Link, LinkError, NetworkError
 
 _MAX_LINE = const(1024)
 _MAX_HEADERS = const(64)
@@ -28,7 +28,7 @@ class ShortBody(LinkError):
     pass
 
 
-class HttpError(Exception):
+class HttpError(NetworkError):
     pass
 
 

@@ -1,15 +1,21 @@
 """A TLS connection whose every wait is bounded, and the pause before the next try.
 
-LinkError       this connection is of no more use; a later one may be
-  LinkTimeout   silence where something was due
-  NotTrusted    the server's certificate was refused: authority, name or dates
+NetworkError      what being online can run into; it is tried again later
+  LinkError       this connection is of no more use; a later one may be
+    LinkTimeout   silence where something was due
+    NotTrusted    the server's certificate was refused: authority, name or dates
+  HttpError, MqttError, EnrolError: in app/http, app/mqtt, app/enrol
 """
 
 import asyncio
 import random
 
 
-class LinkError(Exception):
+class NetworkError(Exception):
+    pass
+
+
+class LinkError(NetworkError):
     pass
 
 

@@ -16,7 +16,6 @@ from app.recorder import Recorder
 from app.safety import Safety
 from app.settings import Settings
 from board.parts import load
-from bootloader import spl
 from bootloader import start as slot
 
 _LOOP_MS = const(1000)
@@ -33,7 +32,7 @@ class App:
         self.safety = Safety(board, self.settings, self.machine, self.discharge, self.log)
         self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self.recording_failed)
         runtime = ".".join(str(n) for n in sys.implementation.version[:3])
-        self.versions = {"app": slot.manifest["version"], "runtime": runtime}
+        self.versions = {"app": slot.version, "runtime": runtime}
         self.online = Online(self, device, slot.slot)
         self._turns = 0
         self._tasks: dict = {}
@@ -79,8 +78,7 @@ class App:
             lambda: self._turns,
             self.online.reached,
         )
-        jobs = self.online.network.jobs
-        if await trial.judge(subject, slot.manifest, jobs, self.restart) == "confirmed":
+        if await trial.judge(subject, slot.security_version, self.online, self.restart) == "confirmed":
             self.log.info(f"version {self.versions['app']} confirmed")
 
     def _check_tasks(self):
@@ -105,12 +103,12 @@ def start():
     """Called by the SPL's `start`, with the slot on the path."""
     device = config.device()
     board = load(device["board"])
-    key = board.keys.get(spl.decision["wake"])
+    key = board.keys.get(slot.decision["wake"])
     if key:
         key.pressed_since(ticks_ms())  # still down; whatever it does until its release is not the app's
-    app = App(board, device, spl.decision)
-    app.online.network.event("boot", **spl.decision)
-    app.log.info(f"app {app.versions['app']} in slot {slot.slot}, state {spl.decision['state']}")
+    app = App(board, device, slot.decision)
+    app.online.event("boot", **slot.decision)
+    app.log.info(f"app {app.versions['app']} in slot {slot.slot}, state {slot.decision['state']}")
     try:
         asyncio.run(app.run())
     except KeyboardInterrupt:  # from the serial port

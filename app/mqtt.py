@@ -11,7 +11,7 @@ import asyncio
 
 from micropython import const
 
-from app.link import LinkError, LinkTimeout, bounded
+from app.link import LinkError, LinkTimeout, NetworkError, bounded
 
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK = const(1), const(2), const(3), const(4)
 _SUBSCRIBE, _SUBACK, _PINGRESP = const(8), const(9), const(13)
@@ -32,7 +32,7 @@ _REFUSALS = {
 }
 
 
-class MqttError(Exception):
+class MqttError(NetworkError):
     pass
 
 

@@ -24,11 +24,10 @@ import asyncio
 
 from micropython import const
 
-from app import config, enrol, http, tls, update
-from app.enrol import EnrolError
+from app import config, tls
 from app.jobs import Jobs
-from app.link import Backoff, Link, LinkError
-from app.mqtt import Client, MqttError
+from app.link import Backoff, Link, NetworkError
+from app.mqtt import Client
 from app.outcomes import Refused
 from app.race import race
 from app.telemetry import Telemetry, clock_is_sane
@@ -60,7 +59,7 @@ class Network:
                 await asyncio.sleep_ms(_PRIVATE_POLL_MS)
             try:
                 await self._session()
-            except (LinkError, MqttError, EnrolError, http.HttpError, OSError) as error:
+            except (NetworkError, OSError) as error:
                 self._ctx.log(f"network: {error}")
             await self._backoff.pause()
 
@@ -69,7 +68,7 @@ class Network:
         await ctx.join()
         if not clock_is_sane():
             await ctx.set_clock()
-        if not enrol.is_enrolled(ctx.root):
+        if not config.exists(ctx.root + "/etc/cert.der"):
             await self._enrol()
         where = config.read_json(ctx.root + "/etc/mqtt.json")
         link = Link(where["host"], where["port"])
@@ -106,6 +105,8 @@ class Network:
 
     async def _enrol(self):
         ctx = self._ctx
+        from app import enrol, http  # once in a device's life
+
         client = http.Client(self._tls())
         try:
             await enrol.enrol(ctx.device, ctx.versions, client, ctx.root)
@@ -117,6 +118,8 @@ class Network:
         ctx = self._ctx
         if job["kind"] != "app":
             raise Refused(f"a release of kind {job['kind']} can't be installed by this version")
+        from app import http, update  # big, and seldom needed
+
         client = http.Client(self._tls())
         device = update.Device(
             ctx.device["board"], ctx.versions, ctx.slot, ctx.defer_reason, ctx.buffer, ctx.root
@@ -140,7 +143,7 @@ class Network:
         try:
             return tls.context(*[config.read(etc + name) for name in names])
         except ValueError as error:
-            raise EnrolError(f"a certificate or key in {etc} can't be read: {error}") from None
+            raise NetworkError(f"a certificate or key in {etc} can't be read: {error}") from None
 
 
 async def _until_one_ends(**named):

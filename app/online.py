@@ -6,9 +6,9 @@ import gc
 from micropython import const
 
 from app import states, uptime
-from app.network import Network
 
 _BUFFER_BYTES = const(4096)
+_EARLY_EVENTS = const(8)
 
 
 class Online:
@@ -22,20 +22,44 @@ class Online:
         self.versions = app.versions
         self.slot = slot
         self.buffer = bytearray(_BUFFER_BYTES)
+        self.network = None  # from when it is wanted first: it is big
+        self._early: list = []
         self._task = None
         self._fault = None
-        self.network = Network(self)
 
     def look(self):
         """Once a second: the network's task runs while it is wanted. Its fault is raised here."""
         if self._fault:
             raise self._fault
         if self.wanted() and not self._task:
+            self._open()
             self._task = asyncio.create_task(self._run())
         elif self._task and not self.wanted():
             self._task.cancel()
             self._task = None
             self._app.board.radio.off()
+
+    def _open(self):
+        if self.network:
+            return
+        from app.network import Network
+
+        self.network = Network(self)
+        for kind, fields in self._early:
+            self.network.event(kind, **fields)
+        self._early.clear()
+
+    def event(self, kind, **fields):
+        """Tell the cloud, now or once there is a network; of what came before, the first few."""
+        if self.network:
+            self.network.event(kind, **fields)
+        elif len(self._early) < _EARLY_EVENTS:
+            self._early.append((kind, fields))
+
+    def tell(self, status, step, progress_pct=0, detail=""):
+        """How the update job stands; without a network the boot record says it at the next start."""
+        if self.network:
+            self.network.jobs.tell(status, step, progress_pct, detail)
 
     async def _run(self):
         try:
@@ -52,7 +76,7 @@ class Online:
 
     def reached(self):
         """For the self-test: whether the broker is reached, None if it need not be."""
-        return self.network.online() if self.wanted() else None
+        return self.network.online() if self.network and self.wanted() else None
 
     # -- what the network asks
 

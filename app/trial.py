@@ -7,10 +7,10 @@ from wire import topics
 _MAX_REASON = 200  # what the boot record takes
 
 
-async def judge(subject, manifest, jobs, reset, root="", checks=selftest.CHECKS):
+async def judge(subject, security_version, jobs, reset, root="", checks=selftest.CHECKS):
     """If the running slot is on trial: test it, then confirm it, or go back to the other one by a reset.
 
-    `manifest` is the running slot's. Returns "" (not on trial), "confirmed", or the reason of going back.
+    `security_version` is the running release's. Returns "" (not on trial), "confirmed", or the reason of going back.
     Without a verdict, by a crash or the watchdog, the trial's tries run out and the next boot goes back.
     """
     if bootctl.load(root)["state"] != "trial":
@@ -18,7 +18,7 @@ async def judge(subject, manifest, jobs, reset, root="", checks=selftest.CHECKS)
     passed, reason = await selftest.run(subject, checks)
     record = bootctl.load(root)
     if passed:
-        bootctl.save(bootctl.confirm(record, manifest["security_version"]), root)
+        bootctl.save(bootctl.confirm(record, security_version), root)
         jobs.tell(topics.SUCCEEDED, "confirmed", 100)
         return "confirmed"
     bootctl.save(bootctl.revert(record, reason[:_MAX_REASON]), root)

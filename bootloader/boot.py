@@ -3,3 +3,4 @@
 from bootloader import spl
 
 spl.run()
+del spl  # it leaves memory once the app comes

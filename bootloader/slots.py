@@ -7,6 +7,7 @@ of `main.mpy`.
 """
 
 import binascii
+import gc
 import errno
 import hashlib
 import json
@@ -64,11 +65,13 @@ def sweep(slot, manifest, root=""):
 def check(slot, root=""):
     """The manifest of a slot whose seal, files and nothing beside them are right. Else SlotError."""
     folder = slot_dir(slot, root)
+    gc.collect()  # the largest pieces come first, while there is room for them in one piece
+    buffer = bytearray(frel.CHUNK)
     manifest_bytes = _read(folder, "manifest.json", frel.MAX_ENVELOPE)
     if not hmac.equal(_read(folder, "seal", frel.HASH_SIZE + 1), hmac.sha256(_secret(root), manifest_bytes)):
         raise SlotError(f"{folder}/seal does not fit manifest.json")
     manifest = json.loads(manifest_bytes)
-    buffer = bytearray(frel.CHUNK)
+    del manifest_bytes
     for file in manifest["files"]:
         _check_file(folder, file, buffer)
     for path, _ in _strangers(folder, manifest):

@@ -1,22 +1,33 @@
 """Choose a slot, check it, and start its app. Neither boots: RECOVERY, an open REPL."""
 
+import gc
 import sys
 
+import bootloader
 from board.watchdog import Watchdog
-from bootloader import bootctl, slots, spl
+from bootloader import bootctl, slots
 
+# what the app is told of its start
 slot = ""
-manifest: dict = {}
+version = ""
+security_version = 0
+decision: dict = {}
 
 
 def run():
-    global slot, manifest
+    from bootloader import spl  # which has decided; it leaves memory before the app comes
+
+    global slot, version, security_version, decision
     slot, manifest = choose()
     if not slot:
         recovery(spl.board)
         return
-    print("spl: slot", slot, manifest["version"])
+    version, security_version = manifest["version"], manifest["security_version"]
+    decision = spl.decision
+    print("spl: slot", slot, version)
     watchdog = Watchdog()  # whatever the app does from its first line on, it does under the watchdog
+    del manifest, spl
+    gc.collect()
     hand_over(slots.slot_dir(slot))
     try:
         __import__("app.main", None, None, ("start",)).start()
@@ -46,11 +57,13 @@ def choose():
 
 
 def hand_over(folder):
-    """From here on `board`, `app` and `wire` are the slot's own; `bootloader` stays this one."""
-    spl.board = None
+    """From here on `board`, `app` and `wire` are the slot's own; of `bootloader` stays what the app asks."""
     for name in list(sys.modules):
         if name.split(".")[0] in ("board", "wire"):
             del sys.modules[name]
+    for name in ("spl", "decide"):
+        del sys.modules["bootloader." + name]
+        delattr(bootloader, name)
     sys.path.insert(0, folder)
 
 
