@@ -7,8 +7,8 @@ of `main.mpy`.
 """
 
 import binascii
-import gc
 import errno
+import gc
 import hashlib
 import json
 import os
