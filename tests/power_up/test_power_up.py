@@ -18,11 +18,11 @@ def decided(line: str) -> tuple[int, str]:
     ("key", "ms", "expected"),
     [
         ("PWR_SW1", 100, (5, "OFF")),
-        ("PWR_SW1", 1495, (5, "OFF")),
-        ("PWR_SW1", 1505, (7, "IDLE")),
+        ("PWR_SW1", 1499, (5, "OFF")),
+        ("PWR_SW1", 1500, (7, "IDLE")),
         ("PWR_SW1", 4000, (7, "IDLE")),
-        ("PWR_SW2", 995, (6, "OFF")),
-        ("PWR_SW2", 1005, (8, "RECORD")),
+        ("PWR_SW2", 999, (6, "OFF")),
+        ("PWR_SW2", 1000, (8, "RECORD")),
     ],
 )
 def test_a_hold_decides(rig, key, ms, expected, bounce):
@@ -53,6 +53,15 @@ def test_cell_and_temperature_decide(rig, mv, c, expected):
     rig.battery_mv(mv)
     rig.temp_c(c)
     rig.press("PWR_SW1", 1600)
+    assert decided(spl(rig)) == expected
+
+
+@pytest.mark.parametrize(("c", "expected"), [(54.9, (7, "IDLE")), (55.0, (3, "OFF"))])
+def test_heat_keeps_a_pressed_key_from_starting_it(rig, c, expected):
+    """The heat comes once a key has woken the board: alone it would wake it by the event line."""
+    rig.press("PWR_SW1", 1600)
+    rig.wait(100)
+    rig.temp_c(c)
     assert decided(spl(rig)) == expected
 
 
