@@ -33,6 +33,7 @@ _BOUNCE_US = (900, 2100, 3300, 5200, 7400)  # edges of a bouncing contact, after
 class World:
     def __init__(self, saved=None):
         self.now_us = 0
+        self.stepped_us = 0  # up to when heat and charge have been reckoned
         self.levels = dict(_IDLE_LEVELS)
         self.pending = []  # [time_us, signal, level], in order of time
         self.ocv_mv = 3900.0
@@ -107,13 +108,18 @@ class World:
 
     def next_us(self):
         """When something may change next: a scheduled edge, or a step of what drifts."""
-        drift_us = NEVER_US if self.temp_c == self._rest_c() else self.now_us + _DRIFT_US
+        at_rest = not self.duty and self.temp_c == self.ambient_c
+        drift_us = NEVER_US if at_rest else self.stepped_us + _DRIFT_US
         return min(drift_us, self.pending[0][0]) if self.pending else drift_us
 
     def advance(self, to_us):
-        """Let time pass; returns the signals that changed: [(signal, level)]."""
-        self._physics((to_us - self.now_us) / 1e6)
-        self.now_us = to_us
+        """Let time pass; returns the signals that changed: [(signal, level)].
+
+        `now_us` alone may be moved on up to `next_us`: heat and charge follow at the next call.
+        """
+        if to_us > self.stepped_us:
+            self._physics((to_us - self.stepped_us) / 1e6)
+        self.now_us = self.stepped_us = to_us
         changed: list = []
         while self.pending and self.pending[0][0] <= to_us:
             _, signal, level = self.pending.pop(0)

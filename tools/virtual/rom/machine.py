@@ -82,8 +82,13 @@ def lightsleep(time_ms=None):
 
 
 def _wake_active():
-    entries = [entry for entry in _wake_config.values() if entry]
-    return any(sim.world.levels[name] == level for names, level in entries for name in names)
+    levels = sim.world.levels
+    for entry in _wake_config.values():
+        if entry:
+            for name in entry[0]:
+                if levels[name] == entry[1]:
+                    return True
+    return False
 
 
 class Pin:
@@ -99,13 +104,13 @@ class Pin:
         self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None):
-        self._mode = mode
+        self._drives = mode in (self.OUT, self.OPEN_DRAIN)
         if value is not None:
             self.value(value)
 
     def value(self, x=None):
         if x is None:
-            return self._out if self._mode in (self.OUT, self.OPEN_DRAIN) else self._input()
+            return self._out if self._drives else self._input()
         x = 1 if x else 0
         if x != self._out:
             self._out = x
@@ -167,7 +172,7 @@ class PWM:
         if value != self._duty:
             self._duty = value
             if self._signal == "LOAD":
-                sim.now_us()
+                sim.settle()
                 sim.world.duty = value / 65535
             sim.edge(self._signal, value)
         return None
@@ -304,7 +309,7 @@ class WDT:
         self.feed()
 
     def feed(self):
-        sim.wdt_due_us = sim.now_us() + sim.wdt_timeout_us
+        sim.bite_at(sim.now_us() + sim.wdt_timeout_us)
 
 
 class SDCard:

@@ -15,9 +15,10 @@ import select
 import sys
 
 import utime as host
+from micropython import const
 from world import NEVER_US, World
 
-_READ_COST_US = 2  # a look at the clock takes time, or a loop that only looks would never end
+_READ_COST_US = const(2)  # a look at the clock takes time, or a loop that only looks would never end
 _POLL_MS = 10
 _EPOCH_2000 = 946684800  # MicroPython's epoch on a board
 
@@ -34,6 +35,8 @@ wdt_due_us = NEVER_US
 flash_ops = 0
 done = 0  # orders to the world that were carried out
 
+_quiet_us = 0  # nothing happens before: until then the clock may be moved on without a look at anything
+_ticks_from_us = 0  # where ticks are zero
 _grant = 0  # number of the grant of time that holds
 _until_us = 0
 _stop_on_notice = False
@@ -47,7 +50,7 @@ _orders = select.poll()
 
 def start():
     """Take the boot message from the supervisor; nothing of the board runs before."""
-    global config, world, boot_us, _down, _up
+    global config, world, boot_us, _ticks_from_us, _down, _up
     down, up = (int(fd) for fd in os.getenv("FIELDREC_BOARD_FDS").split(","))
     _down = open(down, "rb")  # noqa: SIM115  # until power is cut
     _up = open(up, "wb")  # noqa: SIM115
@@ -55,6 +58,7 @@ def start():
     config = json.loads(_down.readline())
     world = World(config["world"])
     boot_us = world.now_us
+    _ticks_from_us = boot_us - config["ticks_offset_us"]
     if config["real"]:
         _go_live()
 
@@ -70,16 +74,18 @@ def now_us():
     """Microseconds of the board's clock since it was made."""
     if _live:
         _follow()
-    elif world.now_us + _READ_COST_US < min(_next_us(), _until_us):
-        world.now_us += _READ_COST_US
-    else:
-        run_to(world.now_us + _READ_COST_US)
+        return world.now_us
+    us = world.now_us + _READ_COST_US
+    if us < _quiet_us:
+        world.now_us = us
+        return us
+    run_to(us)
     return world.now_us
 
 
 def uptime_us():
     """Since the last start; `ticks_offset_us` lets a run begin shortly before ticks wrap."""
-    return now_us() - boot_us + config["ticks_offset_us"]
+    return now_us() - _ticks_from_us
 
 
 def utc_s():
@@ -112,21 +118,45 @@ def _next_us():
 
 def run_to(target_us):
     """Let time pass up to `target_us`; what is due on the way happens at its own time."""
+    global _quiet_us
     while world.now_us < target_us:
+        if target_us < _quiet_us:
+            world.now_us = target_us
+            return
         if not _live and (world.now_us >= _until_us or (_noticed and _stop_on_notice)):
             _pause()
         if stirred:
             return
-        stop_us = min(target_us, _next_us())
-        if not _live:
-            stop_us = min(stop_us, _until_us)
-        changed = world.advance(max(stop_us, world.now_us))
-        if world.now_us >= wdt_due_us:
-            end("wdt")
-        while alarms and alarms[0][0] <= world.now_us:
-            alarms.pop(0)[1]()
-        for signal, level in changed:
-            _interrupt(signal, level)
+        _pass(min(target_us, _due_us()))
+        _quiet_us = 0 if _noticed and _stop_on_notice else _due_us()
+
+
+def _due_us():
+    """When something happens next; the end of the granted time is something too."""
+    return _next_us() if _live else min(_next_us(), _until_us)
+
+
+def _pass(to_us):
+    """Let time pass, and what is due at its end happen."""
+    disturbed()
+    changed = world.advance(max(to_us, world.now_us))
+    if world.now_us >= wdt_due_us:
+        end("wdt")
+    while alarms and alarms[0][0] <= world.now_us:
+        alarms.pop(0)[1]()
+    for signal, level in changed:
+        _interrupt(signal, level)
+
+
+def settle():
+    """Bring the world up to now, before something acts on it."""
+    _pass(now_us())
+
+
+def disturbed():
+    """Something may happen earlier than was thought."""
+    global _quiet_us
+    _quiet_us = 0
 
 
 def alarm(at_us, function):
@@ -135,6 +165,15 @@ def alarm(at_us, function):
     while i and alarms[i - 1][0] > at_us:
         i -= 1
     alarms.insert(i, (at_us, function))
+    disturbed()
+
+
+def bite_at(at_us):
+    """When the watchdog ends it all, unless it is fed."""
+    global wdt_due_us
+    wdt_due_us = at_us
+    if at_us < _quiet_us:
+        disturbed()
 
 
 def light_sleep(until_us, is_woken):
@@ -165,8 +204,8 @@ def edge(signal, value):
 
 def noticed():
     """Something can be seen from outside: where the supervisor waits for that, time stops at it."""
-    global _noticed
-    _noticed = True
+    global _noticed, _quiet_us
+    _noticed, _quiet_us = True, 0
 
 
 # -- live time
@@ -175,12 +214,14 @@ def noticed():
 def _go_live():
     global _live, _host_us
     _live, _host_us = True, host.ticks_us()
+    disturbed()
 
 
 def _leave_live():
     global _live
     if not config["real"]:
         _live = False
+        disturbed()
 
 
 def _follow(waited_us=0):
@@ -211,14 +252,15 @@ def _obey():
     if not line:
         sys.exit(0)  # the supervisor is gone
     order = json.loads(line)
+    disturbed()
     if "until" in order:
         _grant, _until_us = order["grant"], order["until"]
         _stop_on_notice = order.get("stop_on_notice", False)
     elif "do" in order:
         done += 1
+        settle()
         getattr(world, order["do"][0])(*order["do"][1:])
-        for signal, level in world.advance(world.now_us):
-            _interrupt(signal, level)
+        _pass(world.now_us)
     elif "end" in order:
         end(order["end"])
     elif "ping" in order:
@@ -248,7 +290,7 @@ def end(how, **more):
 
 def wait_io(io_queue, timeout_ms):
     """Let time pass until a stream of the queue is ready, or `timeout_ms` (-1: for ever) is over."""
-    real = io_queue.has_sockets()
+    real = io_queue.sockets_waited > 0
     if real and not _live:
         _go_live()
     elif _live and not real:

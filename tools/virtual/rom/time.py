@@ -2,28 +2,31 @@
 
 import sim
 import utime as _host
+from micropython import const
 
-_PERIOD = 1 << 30  # of ticks on a 32-bit board; the interpreter under us has 64 bits
-_OFFSET = 946684800  # the interpreter under us counts from 1970
+_PERIOD = const(1 << 30)  # of ticks on a 32-bit board; the interpreter under us has 64 bits
+_OFFSET = const(946684800)  # the interpreter under us counts from 1970
+
+_uptime_us = sim.uptime_us
 
 
 def ticks_ms():
-    return sim.uptime_us() // 1000 % _PERIOD
+    return _uptime_us() // 1000 & (_PERIOD - 1)
 
 
 def ticks_us():
-    return sim.uptime_us() % _PERIOD
+    return _uptime_us() & (_PERIOD - 1)
 
 
 ticks_cpu = ticks_us
 
 
 def ticks_add(ticks, delta):
-    return (ticks + delta) % _PERIOD
+    return (ticks + delta) & (_PERIOD - 1)
 
 
 def ticks_diff(ticks1, ticks2):
-    return (ticks1 - ticks2 + _PERIOD // 2) % _PERIOD - _PERIOD // 2
+    return ((ticks1 - ticks2 + (_PERIOD >> 1)) & (_PERIOD - 1)) - (_PERIOD >> 1)
 
 
 def sleep(seconds):

@@ -25,10 +25,11 @@ class TaskQueue:
     def push(self, task, key=None):
         task.data = None
         task.ph_key = time.ticks_ms() if key is None else key
-        i = len(self._tasks)
-        while i and time.ticks_diff(self._tasks[i - 1].ph_key, task.ph_key) > 0:
+        tasks, key = self._tasks, task.ph_key
+        i = len(tasks)
+        while i and time.ticks_diff(tasks[i - 1].ph_key, key) > 0:
             i -= 1
-        self._tasks.insert(i, task)
+        tasks.insert(i, task)
 
     def pop(self):
         return self._tasks.pop(0)
@@ -86,6 +87,7 @@ class IOQueue:
 
     def __init__(self):
         self.map = {}  # id of the stream -> [its reader, its writer, stream]
+        self.sockets_waited = 0  # how many of them are sockets
         self.sockets = select.poll()
 
     def queue_read(self, stream):
@@ -95,7 +97,10 @@ class IOQueue:
         self._enqueue(stream, 1)
 
     def _enqueue(self, stream, role):
-        entry = self.map.setdefault(id(stream), [None, None, stream])
+        entry = self.map.get(id(stream))
+        if entry is None:
+            entry = self.map[id(stream)] = [None, None, stream]
+            self.sockets_waited += _is_socket(stream)
         if entry[role] is not None:
             raise RuntimeError("two tasks wait for the same stream")
         entry[role] = _core.cur_task
@@ -116,31 +121,33 @@ class IOQueue:
         left = _events(entry)
         if not left:
             del self.map[id(stream)]
+            self.sockets_waited -= _is_socket(stream)
         if _is_socket(stream):
             if left:
                 self.sockets.modify(stream, left)
             else:
                 self.sockets.unregister(stream)
 
-    def has_sockets(self):
-        return any(_is_socket(entry[2]) for entry in self.map.values())
-
     def wake_ready(self):
         """Put the tasks of ready streams on the task queue; True if there were any."""
         ready = []
         for entry in self.map.values():
-            if not _is_socket(entry[2]):
-                ready.append((entry, entry[2].ioctl(_IOCTL_POLL, _events(entry))))
-        if self.has_sockets():
+            if not (self.sockets_waited and _is_socket(entry[2])):
+                events = entry[2].ioctl(_IOCTL_POLL, _events(entry))
+                if events:
+                    ready.append((entry, events))
+        if self.sockets_waited:
             ready += [(self.map[id(item[0])], item[1]) for item in self.sockets.poll(0)]
-        woken = False
         for entry, events in ready:
-            for role, bits in ((0, events & ~select.POLLOUT), (1, events & ~select.POLLIN)):
-                if bits and entry[role] is not None:
-                    _core._task_queue.push(entry[role])
-                    self._release(entry, role)
-                    woken = True
-        return woken
+            self._wake(entry, events)
+        return bool(ready)
+
+    def _wake(self, entry, events):
+        """An error or a hang-up wakes both."""
+        for role, bits in ((0, events & ~select.POLLOUT), (1, events & ~select.POLLIN)):
+            if bits and entry[role] is not None:
+                _core._task_queue.push(entry[role])
+                self._release(entry, role)
 
     def wait_io_event(self, dt):
         sim.wait_io(self, dt)
