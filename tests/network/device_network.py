@@ -95,7 +95,9 @@ async def main(path):
     checks = [check for check in selftest.CHECKS if check[0] != "main loop"]  # 30 s; it has a test of its own
 
     async def judged():
-        verdict = await trial.judge(subject, ctx.manifest["security_version"], net.jobs, ctx.reset, ctx.root, checks)
+        verdict = await trial.judge(
+            subject, ctx.manifest["security_version"], net.jobs, ctx.reset, ctx.root, checks
+        )
         say(trial=verdict, record=bootctl.load(ctx.root)["state"])
         await asyncio.sleep(60)
 
