@@ -1,6 +1,7 @@
 """The app: its parts put together, and the main loop that samples, sleeps and feeds the watchdog."""
 
 import asyncio
+import gc
 import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
@@ -26,11 +27,11 @@ class App:
         self.board = board
         self.log = Log()
         self.settings = Settings(self.log)
+        self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self.recording_failed)
         self.effects = Effects(self)
         self.machine = states.Machine(decision["state"], self.effects, self.log)
         self.discharge = Discharge(board.load, self.machine.fire, self.log)
         self.safety = Safety(board, self.settings, self.machine, self.discharge, self.log)
-        self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self.recording_failed)
         runtime = ".".join(str(n) for n in sys.implementation.version[:3])
         self.versions = {"app": slot.version, "runtime": runtime}
         self.online = Online(self, device, slot.slot)
@@ -101,6 +102,7 @@ class App:
 
 def start():
     """Called by the SPL's `start`, with the slot on the path."""
+    gc.collect()
     device = config.device()
     board = load(device["board"])
     key = board.keys.get(slot.decision["wake"])

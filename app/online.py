@@ -21,7 +21,7 @@ class Online:
         self.device = device
         self.versions = app.versions
         self.slot = slot
-        self.buffer = bytearray(_BUFFER_BYTES)
+        self.buffer = None
         self.network = None  # from when it is wanted first: it is big
         self._early: list = []
         self._task = None
@@ -44,6 +44,7 @@ class Online:
             return
         from app.network import Network
 
+        self.buffer = bytearray(_BUFFER_BYTES)
         self.network = Network(self)
         for kind, fields in self._early:
             self.network.event(kind, **fields)
@@ -100,6 +101,7 @@ class Online:
             "uptime_s": uptime.ms() // 1000,
             "mem_free": gc.mem_free(),
             "counters": {"sensor_faults": app.safety.faults},
+            "fault": app.safety.fault_code,
         }
 
     def heartbeat_s(self):

@@ -5,12 +5,11 @@ import json
 import os
 import time
 
-from micropython import const
-
 from app.wav import WavFile
 from board.microphone import BYTES_PER_S, RATE_HZ
+from bootloader import buffer
 
-_BUFFER_BYTES = const(4096)
+_SILENCE = bytes(256)
 _FOLDER = "REC"
 
 
@@ -25,8 +24,7 @@ class Recorder:
             log,
             failed,
         )
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._silence = bytes(_BUFFER_BYTES)
+        self._buffer = buffer
         self._task = None
         self._folder = ""
         self._wav = None
@@ -90,8 +88,10 @@ class Recorder:
             self._failed(f"recording failed: {error}")
 
     def _write(self, count):
-        source = self._silence if self.muted else self._buffer
-        self._wav.write(memoryview(source)[:count])
+        if self.muted:
+            for i in range(0, count, len(_SILENCE)):
+                self._buffer[i : i + len(_SILENCE)] = _SILENCE
+        self._wav.write(memoryview(self._buffer)[:count])
         before = self._session["bytes"]
         self._session["bytes"] = before + count
         if self._session["bytes"] // BYTES_PER_S != before // BYTES_PER_S:

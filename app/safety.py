@@ -7,6 +7,7 @@ from micropython import const
 from app import states
 from app.heat import Dwells
 from board.errors import SensorError
+from board.faults import fault
 
 _SAMPLES = const(5)
 _JUMP_DECIC = const(100)  # in a second: no cell heats so fast
@@ -40,6 +41,7 @@ class Safety:
         self.temp_decic = None
         self.soc_pct = None
         self.faults = 0
+        self.fault_code = ""
 
     def sample(self, now_ms):
         """One sample, and what the rules make of it."""
@@ -47,9 +49,10 @@ class Safety:
             vbat_mv, self.soc_pct = self._gauge.read()
             temp_decic = self._temperature()
         except SensorError as error:
-            self._fault(now_ms, str(error))
+            self._fault(now_ms, error)
             return
         self._fault_since_ms = None
+        self.fault_code = ""
         self.vbat_mv = _median(self._voltages, vbat_mv)
         self.temp_decic = _median(self._temperatures, temp_decic)
         if len(self._voltages) < _SAMPLES:
@@ -72,14 +75,15 @@ class Safety:
             self._jumps = _JUMP_SAMPLES
         if self._jumps:
             self._jumps -= 1
-            raise SensorError(f"thermistor: a jump to {decic / 10} C within a second")
+            raise fault("T03", f"{decic / 10} C, a second after {last / 10} C")
         return decic
 
-    def _fault(self, now_ms, text):
+    def _fault(self, now_ms, error):
         self.faults += 1
         if self._fault_since_ms is None:
             self._fault_since_ms = now_ms
-            self._log.warning(text)
+            self._log.warning(str(error))
+        self.fault_code = error.code
         if self._machine.state == states.DISCHARGE:
             self._discharge.fault(now_ms)
             if ticks_diff(now_ms, self._fault_since_ms) >= _FAULT_MS:

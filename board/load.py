@@ -8,13 +8,17 @@ _FREQ_HZ = const(1000)
 
 class Load:
     def __init__(self, pin):
+        self.on_switch = None  # told of each time that it goes on or off
         self._pwm = PWM(Pin(pin, Pin.OUT, value=0), freq=_FREQ_HZ, duty_u16=0)
 
     def set(self, duty_pct):
         """Duty from 0 (off) to 100 %."""
         if not 0 <= duty_pct <= 100:
             raise ValueError(f"load: duty {duty_pct} % is outside 0..100 %")
+        was_on = self._pwm.duty_u16() > 0
         self._pwm.duty_u16(duty_pct * 65535 // 100)
+        if self.on_switch and was_on != (duty_pct > 0):
+            self.on_switch()
 
     def off(self):
-        self._pwm.duty_u16(0)
+        self.set(0)

@@ -2,10 +2,10 @@
 
 import sys
 
+from board.gauge import Gauge
 from board.indicators import Indicators
 from board.key import Key
 from board.load import Load
-from board.max17048 import Max17048
 from board.memory import RtcMemory
 from board.power import Power
 from board.thermistor import Thermistor
@@ -19,7 +19,8 @@ class Board:
         self.load = Load(pins.LOAD)  # first: it must be off whatever comes next
         self.keys = {"PWR_SW1": Key(pins.PWR_SW1), "PWR_SW2": Key(pins.PWR_SW2)}
         self.indicators = Indicators(pins)
-        self.gauge = Max17048(pins)
+        self.gauge = Gauge(pins)
+        self.load.on_switch = self.gauge.load_switched
         self.thermistor = Thermistor(pins.THERMISTOR)
         self.memory = RtcMemory()
         self.power = Power(pins)

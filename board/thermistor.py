@@ -5,7 +5,7 @@ from math import log
 from machine import ADC, Pin
 from micropython import const
 
-from board.errors import SensorError
+from board.faults import fault
 
 _SUPPLY_UV = const(3_300_000)
 _PULL_UP_OHM = const(10_000)
@@ -26,9 +26,9 @@ class Thermistor:
         """Temperature in tenths of a degree Celsius. SensorError if the NTC is open or short."""
         uv = self._adc.read_uv()
         if uv > _OPEN_UV:
-            raise SensorError(f"thermistor: open, {uv // 1000} mV at the ADC")
+            raise fault("T01", f"{uv // 1000} mV at the ADC")
         if uv < _SHORT_UV:
-            raise SensorError(f"thermistor: short, {uv // 1000} mV at the ADC")
+            raise fault("T02", f"{uv // 1000} mV at the ADC")
         ohm = _PULL_UP_OHM * uv / (_SUPPLY_UV - uv)
         kelvin = 1 / (1 / _KELVIN_25 + log(ohm / _NTC_OHM) / _BETA)
         return round((kelvin - 273.15) * 10)

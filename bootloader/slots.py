@@ -8,14 +8,13 @@ of `main.mpy`.
 
 import binascii
 import errno
-import gc
 import hashlib
 import json
 import os
 
 from micropython import const
 
-from bootloader import hmac
+from bootloader import buffer, hmac
 from bootloader.files import read
 from wire import frel
 
@@ -65,31 +64,36 @@ def sweep(slot, manifest, root=""):
 def check(slot, root=""):
     """The manifest of a slot whose seal, files and nothing beside them are right. Else SlotError."""
     folder = slot_dir(slot, root)
-    gc.collect()  # the largest pieces come first, while there is room for them in one piece
-    buffer = bytearray(frel.CHUNK)
-    manifest_bytes = _read(folder, "manifest.json", frel.MAX_ENVELOPE)
-    if not hmac.equal(_read(folder, "seal", frel.HASH_SIZE + 1), hmac.sha256(_secret(root), manifest_bytes)):
+    code = hmac.Sha256(_secret(root))
+    _digest(folder + "/manifest.json", code, frel.MAX_ENVELOPE)
+    if not hmac.equal(_read(folder, "seal", frel.HASH_SIZE + 1), code.digest()):
         raise SlotError(f"{folder}/seal does not fit manifest.json")
-    manifest = json.loads(manifest_bytes)
-    del manifest_bytes
+    with open(folder + "/manifest.json") as file:
+        manifest = json.load(file)
     for file in manifest["files"]:
-        _check_file(folder, file, buffer)
+        _check_file(folder, file)
     for path, _ in _strangers(folder, manifest):
         raise SlotError(f"{folder}/{path} is not in the manifest")
     return manifest
 
 
-def _check_file(folder, file, buffer):
-    path = folder + "/" + file["path"]
-    hash, size = hashlib.sha256(), 0
-    view = memoryview(buffer)
+def _digest(path, hash, most):
+    """Give a file to `hash` in parts; its size, more than `most` if it is larger. SlotError if it is missing."""
+    size, view = 0, memoryview(buffer)
     try:
         with open(path, "rb") as stream:
-            while size <= file["size"] and (count := stream.readinto(buffer)):
+            while size <= most and (count := stream.readinto(buffer)):
                 hash.update(view[:count])
                 size += count
     except OSError:
         raise SlotError(f"{path} is missing") from None
+    return size
+
+
+def _check_file(folder, file):
+    path = folder + "/" + file["path"]
+    hash = hashlib.sha256()
+    size = _digest(path, hash, file["size"])
     if size != file["size"]:
         longer = "longer" if size > file["size"] else "shorter"
         raise SlotError(f"{path} is {longer} than {file['size']} bytes")

@@ -15,25 +15,29 @@ decision: dict = {}
 
 
 def run():
-    from bootloader import spl  # which has decided; it leaves memory before the app comes
-
-    global slot, version, security_version, decision
-    slot, manifest = choose()
-    if not slot:
-        recovery(spl.board)
+    if not prepare():
+        recovery()
         return
-    version, security_version = manifest["version"], manifest["security_version"]
-    decision = spl.decision
-    print("spl: slot", slot, version)
     watchdog = Watchdog()  # whatever the app does from its first line on, it does under the watchdog
-    del manifest, spl
-    gc.collect()
     hand_over(slots.slot_dir(slot))
     try:
         __import__("app.main", None, None, ("start",)).start()
     except KeyboardInterrupt:
         watchdog.give_way()
         print("spl: stopped from the serial port, the REPL has half an hour")
+
+
+def prepare():
+    """Take over from the SPL and choose a slot; False if none boots. Nothing large outlives this call's frame."""
+    from bootloader import spl
+
+    global slot, version, security_version, decision
+    decision = spl.decision
+    slot, manifest = choose()
+    if slot:
+        version, security_version = manifest["version"], manifest["security_version"]
+        print("spl: slot", slot, version)
+    return slot
 
 
 def choose():
@@ -65,10 +69,13 @@ def hand_over(folder):
         del sys.modules["bootloader." + name]
         delattr(bootloader, name)
     sys.path.insert(0, folder)
+    gc.collect()
 
 
-def recovery(board):
+def recovery():
     """Both lights on, the load off. The watchdog's half hour ends it: the SPL looks at the battery again."""
-    board.indicators.show(True, True)
+    from bootloader import spl
+
+    spl.board.indicators.show(True, True)
     Watchdog().give_way()
     print("spl: RECOVERY: no slot boots; the REPL is open for mpremote")

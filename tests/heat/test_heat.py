@@ -160,6 +160,6 @@ def test_the_load_is_off_after_a_pulled_battery(discharging):
 
 def test_a_jump_of_the_thermistor_is_a_fault_until_it_is_confirmed(idle):
     idle.temp_c(45)
-    idle.expect_line("thermistor: a jump to 45", 3000)
+    idle.expect_line("T03 thermistor: the temperature jumped: 45.0 C", 3000)
     idle.wait(10_000)
     assert transitions(idle) == []

@@ -13,6 +13,8 @@ import sys
 import tty
 from pathlib import Path
 
+from tools.virtual import rombuild
+
 HERE = Path(__file__).parent
 ROM = HERE / "rom"
 MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
@@ -40,7 +42,7 @@ class Processor:
         self.console, console_end = _console()
         env = _environment() | {"FIELDREC_BOARD_FDS": f"{down_read},{up_write}"}
         self._process = subprocess.Popen(
-            [*_MICROPYTHON, "-X", f"heapsize={heap}", *(["-i"] if repl else []), ROM / "rom.py"],
+            [*_MICROPYTHON, "-X", f"heapsize={heap}", *(["-i"] if repl else []), "-c", "import rom"],
             env=env, pass_fds=(down_read, up_write), cwd=ROM,
             stdin=console_end, stdout=console_end, stderr=console_end, start_new_session=True,
         )  # fmt: skip
@@ -103,7 +105,7 @@ def interpret(script: str, *arguments: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "MICROPYPATH": f"{ROM}:{HERE}:.frozen"}
+    return {**os.environ, "MICROPYPATH": f"{rombuild.rom()}:.frozen"}
 
 
 def _console() -> tuple[int, int]:

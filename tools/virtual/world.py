@@ -9,7 +9,7 @@ Times are microseconds of virtual time since the board was made. A *signal* is a
 
 import math
 
-from max17048 import Max17048, power_on
+from i2cbus import Bus, factory
 from wiring import DIVIDER_OHM, DIVIDER_UV, NTC_BETA, NTC_KELVIN, NTC_OHM
 
 NEVER_US = 1 << 60
@@ -41,16 +41,15 @@ class World:
         self.temp_c = 25.0
         self.ambient_c = 25.0
         self.link = True
-        self.gauge_fault = ""
-        self.gauge_state = power_on()
+        self.bus_state = factory()
         self.event_line = -1  # -1: driven by the comparator; 0 or 1: forced
         for name, value in (saved or {}).items():
             setattr(self, name, value)
-        self.gauge = Max17048(self, self.gauge_state)
+        self.bus = Bus(self, self.bus_state)
 
     def save(self):
         """Everything that makes up the world, as JSON can carry it."""
-        return {name: value for name, value in self.__dict__.items() if name != "gauge"}
+        return {name: value for name, value in self.__dict__.items() if name != "bus"}
 
     # -- what a person or a test does to the board
 
@@ -87,6 +86,7 @@ class World:
 
     def battery_mv(self, mv):
         """Set the open-circuit voltage of the cell: what an unloaded gauge reads."""
+        self.bus.tick()  # its last conversion was before
         self.ocv_mv = float(mv)
 
     def temperature_c(self, c):
@@ -96,10 +96,17 @@ class World:
     def force_event_line(self, level):
         self.event_line = level
 
-    def set_gauge_fault(self, kind):
-        """'' | nack | zeros | ones | frozen | stuck_sda"""
-        self.gauge_fault = kind
-        self.gauge.freeze()
+    def set_gauge(self, name):
+        """Fit another gauge: max17048 | bq27427."""
+        self.bus.fit(name)
+
+    def set_gauge_fault(self, kind, times=None):
+        """'' or a fault of `i2cbus.FAULTS`; how often it shows (stuck_sda: clocks until it is over), 0 for ever."""
+        self.bus.set_fault(kind, times)
+
+    def power_gauge(self):
+        """The cell was taken out and put in: the gauge starts anew."""
+        self.bus.power_on()
 
     def set_link(self, up):
         self.link = bool(up)
@@ -110,6 +117,9 @@ class World:
         """When something may change next: a scheduled edge, or a step of what drifts."""
         at_rest = not self.duty and self.temp_c == self.ambient_c
         drift_us = NEVER_US if at_rest else self.stepped_us + _DRIFT_US
+        alert_us = self.bus.next_us()
+        if alert_us is not None:
+            drift_us = min(drift_us, max(alert_us, self.now_us))
         return min(drift_us, self.pending[0][0]) if self.pending else drift_us
 
     def advance(self, to_us):
@@ -120,6 +130,7 @@ class World:
         if to_us > self.stepped_us:
             self._physics((to_us - self.stepped_us) / 1e6)
         self.now_us = self.stepped_us = to_us
+        self.bus.tick()
         changed: list = []
         while self.pending and self.pending[0][0] <= to_us:
             _, signal, level = self.pending.pop(0)
@@ -135,6 +146,8 @@ class World:
     def _event_level(self):
         if self.event_line >= 0:
             return self.event_line
+        if self.bus.part.alert:
+            return 1
         hot = _COMPARATOR_DECIC - 10 if self.levels["PWR_SW4"] else _COMPARATOR_DECIC
         return 1 if self.temp_c * 10 >= hot else 0
 
@@ -154,12 +167,20 @@ class World:
 
     # -- what instruments see
 
+    @property
+    def gauge_fault(self):
+        return self.bus_state["fault"]
+
     def load_a(self):
         return self.duty * self.ocv_mv / 1000 / (_LOAD_OHM + _CELL_OHM)
 
     def cell_mv(self):
         """Voltage at the cell's terminals: it sags under the load."""
         return self.ocv_mv - self.load_a() * _CELL_OHM * 1000
+
+    def rate_pct_h(self):
+        """How fast the charge falls."""
+        return self.load_a() * 3_600_000 / _MAS_PER_MV / (_FULL_MV - _EMPTY_MV) * 100
 
     def soc_pct(self):
         return min(100.0, max(0.0, (self.ocv_mv - _EMPTY_MV) * 100 / (_FULL_MV - _EMPTY_MV)))

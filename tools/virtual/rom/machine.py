@@ -5,7 +5,8 @@ import math
 import struct
 
 import sim
-from max17048 import ADDRESS as _GAUGE_ADDRESS
+from wiring import I2C_SCL as _I2C_SCL
+from wiring import I2C_SDA as _I2C_SDA
 from wiring import SIGNALS as _SIGNALS
 from wiring import THERMISTOR_ADC as _THERMISTOR_ADC
 from wiring import WAKE_TO_CODE_US as _WAKE_TO_CODE_US
@@ -21,7 +22,8 @@ _CAUSES = {
     "soft": SOFT_RESET,
 }
 _WAKES = {"": 0, "ext0": EXT0_WAKE, "ext1": EXT1_WAKE, "timer": TIMER_WAKE}
-_EIO, _ENODEV, _ETIMEDOUT = 5, 19, 116
+_ETIMEDOUT = 116
+_LINES = {_I2C_SDA: "sda", _I2C_SCL: "scl"}
 _WAKE_US = 800  # from light sleep to code
 _I2C_FRAME_US = 90  # nine clocks at 100 kHz
 _TONE_BYTES, _TONE_PERIOD = 4096, 32
@@ -100,6 +102,7 @@ class Pin:
     def __init__(self, id, mode=-1, pull=-1, *, value=None):
         self._id = id
         self._signal = _SIGNALS.get(id)
+        self._line = _LINES.get(id)
         self._out = 0
         self.init(mode, pull, value=value)
 
@@ -109,6 +112,8 @@ class Pin:
             self.value(value)
 
     def value(self, x=None):
+        if self._line:
+            return self._wire(x)
         if x is None:
             return self._out if self._drives else self._input()
         x = 1 if x else 0
@@ -116,6 +121,14 @@ class Pin:
             self._out = x
             if self._signal:
                 sim.edge(self._signal, x)
+        return None
+
+    def _wire(self, x):
+        """A line of the I2C bus: what is read is its level, whoever pulls it."""
+        if x is None:
+            sim.now_us()
+            return sim.world.bus.level(self._line)
+        sim.world.bus.pull(self._line, 1 if x else 0)
         return None
 
     def _input(self):
@@ -184,16 +197,21 @@ class PWM:
 class I2C:
     def __init__(self, id, *, scl=None, sda=None, freq=400_000, timeout=50_000):
         self._frame_us = _I2C_FRAME_US * 100_000 // freq
+        self._timeout_us = timeout
+        sim.world.bus.release()
 
-    def _spend(self, frames):
-        sim.spend(frames * self._frame_us)
-
-    def _gauge(self, addr):
-        if addr != _GAUGE_ADDRESS:
-            raise OSError(_ENODEV)
-        if sim.world.gauge_fault == "stuck_sda":
+    def _transfer(self, act, addr, memaddr, buf, frames):
+        bus = sim.world.bus
+        begun_us = sim.now_us()
+        wait_us = bus.wait_us(addr)
+        if wait_us is None or wait_us > self._timeout_us:
+            sim.spend(self._timeout_us)
             raise OSError(_ETIMEDOUT)
-        return sim.world.gauge
+        sim.spend(wait_us + frames * self._frame_us)
+        error = act(addr, memaddr, buf, begun_us)
+        sim.disturbed()  # an alert may have come or gone
+        if error:
+            raise OSError(error)
 
     def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
         buf = bytearray(nbytes)
@@ -201,25 +219,20 @@ class I2C:
         return bytes(buf)
 
     def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
-        self._spend(3 + len(buf))
-        gauge = self._gauge(addr)
-        for i in range(0, len(buf), 2):
-            word = gauge.read(memaddr + i)
-            if word is None:
-                raise OSError(_ENODEV)
-            buf[i] = word >> 8
-            if i + 1 < len(buf):
-                buf[i + 1] = word & 0xFF
+        self._transfer(sim.world.bus.read, addr, memaddr, buf, 3 + len(buf))
 
     def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
-        self._spend(2 + len(buf))
-        gauge = self._gauge(addr)
-        if len(buf) != 2 or not gauge.write(memaddr, buf[0] << 8 | buf[1]):
-            raise OSError(_EIO)
+        self._transfer(sim.world.bus.write, addr, memaddr, buf, 2 + len(buf))
 
     def scan(self):
-        self._spend(112)
-        return [] if sim.world.gauge_fault in ("nack", "stuck_sda") else [_GAUGE_ADDRESS]
+        return [addr for addr in range(0x08, 0x78) if self._is_there(addr)]
+
+    def _is_there(self, addr):
+        try:
+            self._transfer(sim.world.bus.probe, addr, 0, b"", 1)
+        except OSError:
+            return False
+        return True
 
 
 class I2S(io.IOBase):
@@ -233,7 +246,6 @@ class I2S(io.IOBase):
         self._ibuf = ibuf
         self._started_us = sim.now_us()
         self._taken = 0
-        self._tone = _tone()
         self._alarm_us = 0
 
     def _available(self):
@@ -259,7 +271,7 @@ class I2S(io.IOBase):
             sim.sleep_us(1000)
         n = min(len(buf) & ~1, self._available(), _TONE_BYTES)
         start = self._taken % _TONE_PERIOD
-        buf[:n] = self._tone[start : start + n]
+        buf[:n] = _TONE[start : start + n]
         self._taken += n
         return n
 
@@ -275,6 +287,9 @@ def _tone():
     """A 1 kHz sine of a quarter of full scale at 16 kHz, 16-bit little-endian; any _TONE_BYTES of it can be cut out."""
     period = b"".join(struct.pack("<h", int(8192 * math.sin(2 * math.pi * i / 16))) for i in range(16))
     return memoryview(period * (_TONE_BYTES // _TONE_PERIOD + 1))
+
+
+_TONE = _tone()
 
 
 class RTC:
