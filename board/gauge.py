@@ -4,15 +4,16 @@ from time import sleep_ms, ticks_diff, ticks_ms
 
 from micropython import const
 
-from board import bq27427, bus, max17048
+from board import bus
 from board.errors import SensorError
 from board.faults import fault
 from board.plausible import Plausible
 
-_PARTS = (max17048.Max17048, bq27427.Bq27427)
+# module and class of each part; only the one that is there stays in memory
+_PARTS = (("max17048", "Max17048"), ("bq27427", "Bq27427"))
 
 _TRIES = const(3)
-_PAUSE_MS = const(12)
+_PAUSE_MS = const(8)
 # the latest start of a try: it takes 20 ms at worst, for four packets that are stretched
 _LAST_START_MS = const(38)
 
@@ -20,8 +21,9 @@ _LAST_START_MS = const(38)
 def open(pins):
     """The driver of the part that is there. SensorError if the bus is stuck, nobody answers, or it is another part."""
     i2c = bus.open(pins)
-    for driver in _PARTS:
-        part = driver(i2c)
+    for name, driver in _PARTS:
+        module = __import__("board." + name, None, None, (driver,))
+        part = getattr(module, driver)(i2c)
         try:
             part.identify()
         except SensorError as error:
@@ -30,7 +32,7 @@ def open(pins):
             raise
         part.start()
         return part
-    raise fault("G01", f"neither 0x{max17048.ADDRESS:02x} nor 0x{bq27427.ADDRESS:02x} acknowledges")
+    raise fault("G01", "neither a MAX17048 nor a BQ27427 acknowledges")
 
 
 class Gauge:

@@ -47,7 +47,8 @@ class Plausible:
 
     def _check_step(self, now_ms, vbat_mv):
         """A jump is a fault until three samples in a row agree on it."""
-        if self._good is None or _near(self._good, now_ms, vbat_mv):
+        # once it has jumped, time alone makes it no better
+        if self._good is None or _near(self._good, self._good[0] if self._jump else now_ms, vbat_mv):
             return
         if self._jump is None or not _near(self._jump, now_ms, vbat_mv):
             self._confirmed = 0

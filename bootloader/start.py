@@ -5,7 +5,7 @@ import sys
 
 import bootloader
 from board.watchdog import Watchdog
-from bootloader import bootctl, slots
+from bootloader import bootctl
 
 # what the app is told of its start
 slot = ""
@@ -19,7 +19,7 @@ def run():
         recovery()
         return
     watchdog = Watchdog()  # whatever the app does from its first line on, it does under the watchdog
-    hand_over(slots.slot_dir(slot))
+    hand_over("/" + slot)
     try:
         __import__("app.main", None, None, ("start",)).start()
     except KeyboardInterrupt:
@@ -42,6 +42,8 @@ def prepare():
 
 def choose():
     """(slot, its manifest) of the slot to start: the chosen one, else the other; ("", {}) if neither is good."""
+    from bootloader import slots
+
     kept = bootctl.load()
     first, record = bootctl.next_boot(kept)
     if record != kept:
@@ -61,13 +63,15 @@ def choose():
 
 
 def hand_over(folder):
-    """From here on `board`, `app` and `wire` are the slot's own; of `bootloader` stays what the app asks."""
+    """From here on `board`, `app` and `wire` are the slot's own. What else is of `bootloader` leaves memory."""
     for name in list(sys.modules):
         if name.split(".")[0] in ("board", "wire"):
             del sys.modules[name]
-    for name in ("spl", "decide"):
-        del sys.modules["bootloader." + name]
-        delattr(bootloader, name)
+    for name in list(sys.modules):
+        package, _, module = name.partition(".")
+        if package == "bootloader" and module not in ("", "start", "bootctl"):
+            del sys.modules[name]
+            delattr(bootloader, module)
     sys.path.insert(0, folder)
     gc.collect()
 

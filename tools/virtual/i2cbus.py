@@ -3,11 +3,9 @@
 The wires are open-drain: the board pulls them by its pins, the gauge by being in the middle of a byte.
 """
 
-import bq27427
-import max17048
+import sys
 
-PARTS = {"max17048": max17048, "bq27427": bq27427}
-_CLASSES = {"max17048": max17048.Max17048, "bq27427": bq27427.Bq27427}
+PARTS = {"max17048": "Max17048", "bq27427": "Bq27427"}  # module: class; only what is fitted takes memory
 
 # fault: how often (or how long) it holds unless that is said; 0 is for ever
 FAULTS = {
@@ -49,9 +47,13 @@ class Bus:
         new = self._state["part"] is None
         if new:
             self._state["part"] = {}
-        self.part = _CLASSES[self._state["gauge"]](self._world, self._state["part"])
+        self.part = getattr(self._module(), PARTS[self._state["gauge"]])(self._world, self._state["part"])
         if new:
             self.part.power_on(self._world.now_us - 10_000_000)
+
+    def _module(self):
+        __import__(self._state["gauge"])
+        return sys.modules[self._state["gauge"]]
 
     def fit(self, gauge):
         """Solder another gauge on."""
@@ -119,7 +121,7 @@ class Bus:
 
     @property
     def _address(self):
-        return PARTS[self._state["gauge"]].ADDRESS
+        return self._module().ADDRESS
 
     def probe(self, address, register, data, begun_us):
         """The address alone."""
