@@ -17,7 +17,7 @@ class Effects:
 
     def leave(self, state):
         """Also before a reset: the load is off, the recording is closed."""
-        if state == states.RECORD:
+        if state == states.RECORD and self._app.recorder:
             self._app.recorder.stop()
         elif state == states.DISCHARGE:
             self._app.discharge.stop()
@@ -35,7 +35,7 @@ class Effects:
             app.recorder.start(
                 "audio" if effect == "record_audio" else "normal", app.settings.private, app.versions
             )
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             app.recording_failed(f"recording could not start: {error}")
 
     def _discharge(self, effect):

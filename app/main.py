@@ -7,16 +7,16 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from app import config, selftest, states, trial
+from app import config, states
 from app.discharge import Discharge
 from app.effects import Effects
 from app.gestures import KeyWatch
 from app.log import Log
 from app.online import Online
-from app.recorder import Recorder
 from app.safety import Safety
 from app.settings import Settings
 from board.parts import load
+from bootloader import bootctl
 from bootloader import start as slot
 
 _LOOP_MS = const(1000)
@@ -27,7 +27,7 @@ class App:
         self.board = board
         self.log = Log()
         self.settings = Settings(self.log)
-        self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self.recording_failed)
+        self.recorder = None  # from the first recording on
         self.effects = Effects(self)
         self.machine = states.Machine(decision["state"], self.effects, self.log)
         self.discharge = Discharge(board.load, self.machine.fire, self.log)
@@ -72,6 +72,10 @@ class App:
 
     async def _trial(self):
         """A version on trial is kept if it passes its self-test; else the one before comes back."""
+        if bootctl.load()["state"] != "trial":
+            return
+        from app import selftest, trial
+
         subject = selftest.Subject(
             self.board.gauge,
             self.board.thermistor,
@@ -86,6 +90,15 @@ class App:
         for name, task in self._tasks.items():
             if task.done():
                 self.restart(f"task {name} ended")
+
+    def open_recorder(self):
+        """The recorder, loaded when it is needed first."""
+        if self.recorder is None:
+            from app.recorder import Recorder
+
+            board = self.board
+            self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self.recording_failed)
+        return self.recorder
 
     def recording_failed(self, text):
         self.log.warning(text)
