@@ -3,6 +3,8 @@
 import json
 import signal
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +23,7 @@ Keys = Annotated[
     Path | None, typer.Option("--keys", help="Folder of `fieldrec keys new`; made if there is none.")
 ]
 _PORT = Path("board0")
+_OUT = "A file: .vcd for GTKWave, .svg or .txt for a timing diagram, .jsonl for all of it, to be run again."
 
 
 @app.command()
@@ -112,13 +115,51 @@ def temperature(c: float, port: Port = _PORT) -> None:
 @app.command()
 def power(on: bool, port: Port = _PORT) -> None:
     """Put the battery in (true) or pull it (false)."""
-    _ask(port, "power", on)
+    _ask(port, "power_on" if on else "cut_power")
 
 
 @app.command()
 def status(port: Port = _PORT, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Power, pins, cell and temperature."""
+    """Power, state, pins, cell and temperature."""
     answer = _ask(port, "status")
     print(
         json.dumps(answer) if as_json else "\n".join(f"{name:12} {value}" for name, value in answer.items())
     )
+
+
+@app.command()
+def log(
+    port: Port = _PORT,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """The log since the board was started, changes of state in bold."""
+    from tools.virtual.log import change
+
+    seen = 0
+    with suppress(KeyboardInterrupt):
+        while (lines := _ask(port, "log", seen)["lines"]) or follow:
+            for line in lines:
+                typer.secho(line, bold=change(line) is not None)
+            seen += len(lines)
+
+
+@app.command()
+def trace(
+    out: Annotated[Path, typer.Option(help=_OUT)],
+    port: Port = _PORT,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Record so long from now on, or until Ctrl-C.")
+    ] = None,
+) -> None:
+    """Write a trace: what the board did and what was done to it, since its start or for some seconds from now."""
+    from tools.virtual import export
+    from tools.virtual.trace import Trace
+
+    with explained():
+        write = export.WRITERS[export.kind_of(out)]
+        start_us = 0 if seconds is None else int(_ask(port, "status")["time_s"] * 1e6)
+        with suppress(KeyboardInterrupt):
+            time.sleep(seconds or 0)
+        recorded = Trace.from_records(_ask(port, "trace")["records"])
+        out.write_text(write(recorded, start_us))
+    print(f"{out}: {(recorded.end_us - start_us) / 1e6:.1f} s, {len(recorded.edges)} edges")

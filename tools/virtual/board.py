@@ -54,8 +54,13 @@ class VirtualBoard:
         self.pins: dict[str, int] = {}
         self.edges: list[tuple[int, str, int]] = []
         self.lines: list[str] = []
+        self.line_times_us: list[int] = []  # the board's last known time when each was read
         self.boots: list[tuple[int, str, str]] = []  # (time, cause, wake)
         self.ends: list[str] = []
+        # what was done, from `do`: (time, command, arguments); first the world as it was found
+        self.orders: list[tuple[int, str, tuple]] = [
+            (self.now_us, "found", (json.loads(json.dumps(self.world.save())),))
+        ]
         self.flash_ops = 0
         self.cut: list | None = None
         self.ticks_offset_us = 0
@@ -157,15 +162,22 @@ class VirtualBoard:
     # -- the world
 
     def do(self, command: str, *arguments) -> None:
-        """Act on the world: a public method of `World` and its arguments."""
-        if command.startswith("_") or not callable(getattr(World, command, None)):
+        """Act on the world (a public method of `World` and its arguments) or on the battery: power_on, cut_power.
+
+        What is done this way is in `orders`, and can be done again.
+        """
+        at_us = self.now_us
+        if command in ("power_on", "cut_power"):
+            getattr(self, command)()
+        elif command.startswith("_") or not callable(getattr(World, command, None)):
             raise BoardError(f"the world has no {command!r}")
-        if self.power == "on":
+        elif self.power == "on":
             self._ordered.append([command, *arguments])
             self._send({"do": self._ordered[-1]})
         else:
             getattr(self.world, command)(*arguments)
-            self.world.advance(self.now_us)
+            self.world.advance(at_us)
+        self.orders.append((at_us, command, arguments))
 
     # -- time
 
@@ -310,6 +322,7 @@ class VirtualBoard:
         *lines, self._partial = (self._partial + data.decode(errors="replace")).split("\n")
         for line in lines:
             self.lines.append(line.rstrip("\r"))
+            self.line_times_us.append(self.now_us)
             if self.on_line:
                 self.on_line(self.lines[-1])
 

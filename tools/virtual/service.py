@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import firmware
+from tools.virtual import log
 from tools.virtual.board import BoardError, VirtualBoard
 from tools.virtual.live import LiveBoard
+from tools.virtual.trace import Trace
+
+_SYNC_S = 0.5  # a core that computes for longer does not say where its clock stands
+_NEWS_S = 1.0  # how long a line of the log is waited for
 
 
 class NoBoard(Exception):
@@ -52,9 +57,10 @@ def running(request: Request, on_line: Callable[[str], None]) -> Iterator[Path]:
     if not (request.folder / "flash.img").exists():
         _make(request)
     board = VirtualBoard(request.folder, real=True, rate=request.speed, on_line=on_line)
-    with LiveBoard(board, request.port) as live, _Control(control_path(request.port), live):
+    live = ServedBoard(board, request.port)
+    with live, _Control(control_path(request.port), live):
         live.do("schedule", board.now_us, "USB", True)
-        live.power_on()
+        live.do("power_on")
         yield request.port
 
 
@@ -68,17 +74,33 @@ def _make(request: Request) -> None:
     VirtualBoard.create(request.folder, firmware.first_flash(identity, request.folder))
 
 
+class ServedBoard(LiveBoard):
+    """A live board that says where it stands now."""
+
+    def sync(self) -> None:
+        """Have the clock and the world of a board that runs told; by themselves they come once a second."""
+        known = self.board.world
+        self._call(self.board.ping, self._pinged)
+        with contextlib.suppress(TimeoutError):
+            self.wait_for(lambda board: board.world is not known or board.power != "on", _SYNC_S, "its clock")
+
+    def trace(self) -> Trace:
+        traces: list[Trace] = []
+        self._call(lambda: traces.append(Trace.of(self.board)))
+        return traces[0]
+
+
 class _Control:
     """Takes orders as one line of JSON each on a Unix socket; answers with one."""
 
-    def __init__(self, path: Path, live: LiveBoard):
+    def __init__(self, path: Path, live: ServedBoard):
         path.unlink(missing_ok=True)
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                self.wfile.write(
-                    json.dumps(_carry_out(live, json.loads(self.rfile.readline()))).encode() + b"\n"
-                )
+                answer = _carry_out(live, json.loads(self.rfile.readline()))
+                with contextlib.suppress(BrokenPipeError):  # who asked has gone
+                    self.wfile.write(json.dumps(answer).encode() + b"\n")
 
         self._path = path
         self._server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
@@ -94,23 +116,36 @@ class _Control:
         self._path.unlink(missing_ok=True)
 
 
-def _carry_out(live: LiveBoard, order: list) -> dict:
+def _carry_out(live: ServedBoard, order: list) -> dict:
     name, *arguments = order
-    board = live.board
     try:
-        if name == "status":
-            world = board.world
-            return {
-                "power": board.power, "pins": board.pins, "ocv_mv": world.ocv_mv, "temp_c": world.temp_c,
-                "time_s": board.now_us / 1e6,
-            }  # fmt: skip
-        if name == "power":
-            live.power_on() if arguments[0] else live.cut_power()
-        else:
-            live.do(name, *arguments)
+        if name == "log":
+            return _log(live, *arguments)
+        live.sync()
+        if name in _TELLS:
+            return _TELLS[name](live)
+        live.do(name, *arguments)
     except (BoardError, ValueError, TypeError) as error:
         return {"error": str(error)}
     return {}
+
+
+def _status(live: ServedBoard) -> dict:
+    board, world = live.board, live.board.world
+    return {
+        "power": board.power, "state": log.last_state(board.lines), "pins": board.pins, "ocv_mv": world.ocv_mv,
+        "temp_c": world.temp_c, "time_s": board.now_us / 1e6,
+    }  # fmt: skip
+
+
+def _log(live: ServedBoard, start: int) -> dict:
+    """The lines from number `start` on; if there is none, the next one is waited for a moment."""
+    with contextlib.suppress(TimeoutError):
+        live.wait_for(lambda board: len(board.lines) > start, _NEWS_S, "a line")
+    return {"lines": live.board.lines[start:]}
+
+
+_TELLS = {"status": _status, "trace": lambda live: {"records": live.trace().records()}}
 
 
 def ask(port: Path, order: list) -> dict:
@@ -123,7 +158,7 @@ def ask(port: Path, order: list) -> dict:
                 f"no board runs at {port} ({error}): fieldrec board run --port {port} starts it"
             ) from None
         line.sendall(json.dumps(order).encode() + b"\n")
-        answer = json.loads(line.makefile().readline())
+        answer = json.loads(line.makefile().readline() or '{"error": "the board stopped meanwhile"}')
     if "error" in answer:
         raise NoBoard(answer["error"])
     return answer
