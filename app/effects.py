@@ -32,9 +32,8 @@ class Effects:
         app = self._app
         self._show()
         try:
-            app.recorder.start(
-                "audio" if effect == "record_audio" else "normal", app.settings.private, app.versions
-            )
+            kind = "audio" if effect == "record_audio" else "normal"
+            app.open_recorder().start(kind, app.settings.private, app.versions)
         except (OSError, MemoryError) as error:
             app.recording_failed(f"recording could not start: {error}")
 

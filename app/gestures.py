@@ -19,29 +19,29 @@ _FORCE_RESET_MS = const(15_000)
 
 
 class KeyWatch:
-    """Follows one key."""
+    """Follows one key. `woke`: it woke the board, and may still force a reset before it is let go."""
 
-    def __init__(self, name, key, machine, indicators):
+    def __init__(self, name, key, machine, indicators, woke):
         self._name = name
         self._key = key
         self._machine = machine
         self._indicators = indicators
         self._cues = 0
         self._mine = key.down_since is None  # the hold that powered the board on is no gesture
+        self._may_reset = self._mine or woke  # a key stuck down resets once, not for ever
         self._state = ""
-        self._reset_fired = False
 
     async def run(self):
         while True:
             change = self._key.poll()
             if change:
                 self._changed(*change)
+            elif not self._key.settled:
+                await asyncio.sleep_ms(_LOOK_MS)  # it may be up already
             elif self._key.down_since is not None:
                 await self._held()
-            elif self._key.settled:
-                await self._key.changed.wait()
             else:
-                await asyncio.sleep_ms(_LOOK_MS)
+                await self._key.changed.wait()
 
     def _changed(self, what, at_ms, held_ms):
         if what == "down":
@@ -53,13 +53,13 @@ class KeyWatch:
             ]
             if reached:
                 self._machine.fire((self._name, reached[-1]))
-        self._mine = True
+        self._mine = self._may_reset = True
 
     async def _held(self):
         """Give the cues of the thresholds passed; fire the one that does not wait for a release."""
         held_ms = ticks_diff(ticks_ms(), self._key.down_since)
         passed = [ms for ms in states.holds(self._machine.state, self._name) if ms <= held_ms]
-        if passed and passed[-1] >= _FORCE_RESET_MS:
+        if self._may_reset and passed and passed[-1] >= _FORCE_RESET_MS:
             self._machine.fire((self._name, passed[-1]))
         if self._mine and len(passed) > self._cues:
             self._cues = len(passed)

@@ -42,7 +42,7 @@ class App:
         """For ever, once a second: sample, decide, feed the watchdog. Keys wake tasks of their own."""
         self.machine.start()
         for name, key in self.board.keys.items():
-            watch = KeyWatch(name, key, self.machine, self.board.indicators)
+            watch = KeyWatch(name, key, self.machine, self.board.indicators, name == slot.decision["wake"])
             self._tasks[name] = asyncio.create_task(watch.run())
         trying = asyncio.create_task(self._trial())
         due_ms = ticks_ms()

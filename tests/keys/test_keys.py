@@ -72,6 +72,30 @@ def test_the_hold_that_powered_it_on_is_no_gesture(rig):
     assert rig.board.power == "on"
 
 
+def test_a_key_that_stays_down_resets_once(idle):
+    idle.hold("PWR_SW1")
+    idle.wait(3_600_000)
+    assert transitions(idle) == ["IDLE -> RESET (PWR_SW1 15000)"]
+    idle.release("PWR_SW1")
+    idle.wait(1000)
+    idle.press("PWR_SW1", 15_100)
+    idle.wait(20_000)
+    assert len(transitions(idle)) == 2
+
+
+def test_the_hold_that_powered_it_on_may_force_a_reset(rig):
+    rig.press("PWR_SW1", 20_000)
+    rig.wait(22_000)
+    assert transitions(rig) == ["IDLE -> RESET (PWR_SW1 15000)"]
+
+
+@pytest.mark.parametrize("ms", [14_985, 14_992, 14_999])
+def test_a_hold_just_under_15_s_is_no_reset(idle, ms):
+    idle.press("PWR_SW1", ms, bounce=True)
+    idle.wait(17_000)
+    assert transitions(idle) == ["IDLE -> OFF (PWR_SW1 5000)"]
+
+
 def test_each_threshold_gives_a_cue(idle):
     idle.board.edges.clear()
     idle.press("PWR_SW1", 4000)
