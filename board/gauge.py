@@ -57,8 +57,10 @@ class Gauge:
         self.identify()
         try:
             vbat_mv, soc_pct = self._part.read()
-        except SensorError:
+        except SensorError as error:
             self._part = None  # the bus is freed and the part looked for before the next try
+            if error.code == "B03":
+                bus.free(self._pins)  # or it is B01 or B02: a line that stays low
             raise
         self._plausible.check(ticks_ms(), vbat_mv, self._part.raw)
         self._last, self._age_ms, self._looked_ms = (vbat_mv, soc_pct), 0, ticks_ms()
