@@ -47,7 +47,9 @@ class Bus:
         new = self._state["part"] is None
         if new:
             self._state["part"] = {}
-        self.part = getattr(self._module(), PARTS[self._state["gauge"]])(self._world, self._state["part"])
+        module = self._module()
+        self._address = module.ADDRESS
+        self.part = getattr(module, PARTS[self._state["gauge"]])(self._world, self._state["part"])
         if new:
             self.part.power_on(self._world.now_us - 10_000_000)
 
@@ -118,10 +120,6 @@ class Bus:
         if not self.level("scl") or not self.level("sda"):
             return None
         return self.part.stretch_us if address == self._address else 0
-
-    @property
-    def _address(self):
-        return self._module().ADDRESS
 
     def probe(self, address, register, data, begun_us):
         """The address alone."""

@@ -209,7 +209,6 @@ class I2C:
             raise OSError(_ETIMEDOUT)
         sim.spend(wait_us + frames * self._frame_us)
         error = act(addr, memaddr, buf, begun_us)
-        sim.disturbed()  # an alert may have come or gone
         if error:
             raise OSError(error)
 
@@ -223,6 +222,7 @@ class I2C:
 
     def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
         self._transfer(sim.world.bus.write, addr, memaddr, buf, 2 + len(buf))
+        sim.disturbed()  # an alert may have gone, or may come sooner
 
     def scan(self):
         return [addr for addr in range(0x08, 0x78) if self._is_there(addr)]
