@@ -127,7 +127,11 @@ def run_to(target_us):
             _pause()
         if stirred:
             return
-        _pass(min(target_us, _due_us()))
+        to_us = min(target_us, _due_us())
+        if to_us < _next_us():
+            world.now_us = to_us  # the end of a wait, or of the granted time, is nothing to the world
+        else:
+            _pass(to_us)
         _quiet_us = 0 if _noticed and _stop_on_notice else _due_us()
 
 
