@@ -1,4 +1,4 @@
-"""Every setting of a device is in docs/device.md, with its default and what it may be."""
+"""Every setting and every fault code of a device is in docs/device.md."""
 
 import ast
 import json
@@ -29,3 +29,14 @@ def test_each_setting_is_described():
         f"| `{name}` | `{json.dumps(default)}` | {words} |" for name, (default, words) in settings().items()
     ]
     assert [row for row in rows if row not in text] == []
+
+
+def test_each_fault_code_is_described():
+    table = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse((ROOT / "board/faults.py").read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TABLE"
+    )
+    text = (ROOT / "docs/device.md").read_text()
+    rows = [f"| `{code}` | {what} | {to_do} |" for code, (what, to_do) in table.items()]
+    assert rows and [row for row in rows if row not in text] == []
