@@ -54,6 +54,7 @@ class Gauge:
 
     def read(self):
         """(cell voltage in mV, state of charge in %, or None while unknown). SensorError if it can't be had or true."""
+        self._grow_old()
         self.identify()
         try:
             vbat_mv, soc_pct = self._part.read()
@@ -63,7 +64,7 @@ class Gauge:
                 bus.free(self._pins)  # or it is B01 or B02: a line that stays low
             raise
         self._plausible.check(ticks_ms(), vbat_mv, self._part.raw)
-        self._last, self._age_ms, self._looked_ms = (vbat_mv, soc_pct), 0, ticks_ms()
+        self._last, self._age_ms = (vbat_mv, soc_pct), 0
         return vbat_mv, soc_pct
 
     def retry(self):
@@ -82,10 +83,14 @@ class Gauge:
         """(vbat_mv, soc_pct, age in ms) of the last reading that could be true; None before the first."""
         if self._last is None:
             return None
-        now = ticks_ms()
-        self._age_ms += ticks_diff(now, self._looked_ms)  # in steps, as ticks differ by 6 days at most
-        self._looked_ms = now
+        self._grow_old()
         return self._last[0], self._last[1], self._age_ms
+
+    def _grow_old(self):
+        """Count the age in steps: ticks tell no more than 6 days apart."""
+        now = ticks_ms()
+        self._age_ms += ticks_diff(now, self._looked_ms)
+        self._looked_ms = now
 
     def load_switched(self):
         """Say that the discharge load was switched on or off: a gauge that works must see it."""

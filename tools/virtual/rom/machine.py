@@ -208,7 +208,10 @@ class I2C:
             sim.spend(self._timeout_us)
             raise OSError(_ETIMEDOUT)
         sim.spend(wait_us + frames * self._frame_us)
+        alert = bus.part.alert
         error = act(addr, memaddr, buf, begun_us)
+        if bus.part.alert != alert:
+            sim.settle()  # the event line follows
         if error:
             raise OSError(error)
 
@@ -222,7 +225,7 @@ class I2C:
 
     def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
         self._transfer(sim.world.bus.write, addr, memaddr, buf, 2 + len(buf))
-        sim.disturbed()  # an alert may have gone, or may come sooner
+        sim.disturbed()  # an alert may come sooner
 
     def scan(self):
         return [addr for addr in range(0x08, 0x78) if self._is_there(addr)]
