@@ -21,6 +21,7 @@ _CAUSES = {
 
 class Power:
     def __init__(self, pins):
+        self._numbers = {"PWR_SW1": pins.PWR_SW1, "PWR_SW2": pins.PWR_SW2}
         self._keys = {
             "PWR_SW1": Pin(pins.PWR_SW1, Pin.IN, Pin.PULL_UP),
             "PWR_SW2": Pin(pins.PWR_SW2, Pin.IN, Pin.PULL_UP),
@@ -43,8 +44,19 @@ class Power:
             return "PWR_SW4"
         if reason != machine.EXT1_WAKE:
             return "timer"
-        # stock MicroPython does not tell which key it was before 1.27: the one that is still down
-        return "PWR_SW2" if self._keys["PWR_SW1"].value() and not self._keys["PWR_SW2"].value() else "PWR_SW1"
+        return (self._woken_by() or self._down() or ["PWR_SW1"])[0]
+
+    def wake_is_certain(self):
+        """Whether it was this key and no other: else its press may have come after the wake-up."""
+        return len(self._woken_by() or self._down()) == 1
+
+    def _woken_by(self):
+        """The keys that the hardware says woke it; MicroPython tells from 1.27 on."""
+        numbers = machine.wake_pins() if hasattr(machine, "wake_pins") else ()
+        return [name for name, number in self._numbers.items() if number in numbers]
+
+    def _down(self):
+        return [name for name, pin in self._keys.items() if not pin.value()]
 
     def event_line(self):
         return bool(self._event.value())

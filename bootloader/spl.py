@@ -31,7 +31,8 @@ def run():
     )
     key = board.keys.get(inputs.wake)
     if key:
-        key.pressed_since(ticks_add(started_ms, -board.power.wake_to_code_ms))
+        before_ms = board.power.wake_to_code_ms if board.power.wake_is_certain() else 0
+        key.pressed_since(ticks_add(started_ms, -before_ms))
         inputs.down = True
     measure(board, inputs)
     row, state, why = watch(key, inputs, started_ms)

@@ -2,6 +2,9 @@
 
 import pytest
 
+from hil.virtual import VirtualRig
+from tools.virtual.board import VirtualBoard
+
 
 def spl(rig, within_ms=4000) -> str:
     """What the SPL decided, as its log line says it."""
@@ -116,6 +119,27 @@ def test_the_key_that_woke_it_counts(rig):
     assert decided(spl(rig)) == (8, "RECORD")
 
 
+def test_a_key_that_comes_before_the_first_line_of_code_is_not_taken_for_the_one_that_woke_it(rig):
+    rig.press("PWR_SW2", 900)
+    rig.board.do("press", "PWR_SW1", 1400, False, 228)
+    assert decided(spl(rig)) == (6, "OFF")
+
+
+def test_where_the_hardware_does_not_say_which_key_it_was_no_hold_gets_credit(tmp_path, flash_files):
+    """MicroPython 1.26: with both keys down the hold is counted from the first line of code."""
+    old = b"import machine\ndel machine.wake_pins\n" + flash_files["boot.py"]
+    with VirtualBoard.create(tmp_path / "board", flash_files | {"boot.py": old}) as board:
+        rig = VirtualRig(board)
+        rig.restore_power()
+        rig.wait(1000)
+        rig.press("PWR_SW2", 996)
+        rig.board.do("press", "PWR_SW1", 1490, False, 228)
+        assert decided(spl(rig)) == (5, "OFF")
+        rig.wait(3000)
+        rig.press("PWR_SW1", 1500)
+        assert decided(spl(rig)) == (7, "IDLE")  # alone it is certain
+
+
 def test_power_on_stays_off_without_a_host_and_starts_with_one(rig):
     rig.cut_power()
     rig.restore_power()
@@ -128,9 +152,6 @@ def test_power_on_stays_off_without_a_host_and_starts_with_one(rig):
 
 
 def test_the_same_presses_give_the_same_trace(tmp_path, flash_files):
-    from hil.virtual import VirtualRig
-    from tools.virtual.board import VirtualBoard
-
     traces = []
     for name in ("first", "second"):
         rig = VirtualRig(VirtualBoard.create(tmp_path / name, flash_files, seed=7))

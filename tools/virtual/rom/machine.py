@@ -39,6 +39,11 @@ def wake_reason():
     return _WAKES[sim.config["wake"]]
 
 
+def wake_pins():
+    """The numbers of the pins that ended deep sleep."""
+    return tuple(number for number, signal in _SIGNALS.items() if signal in sim.config["wake_signals"])
+
+
 def unique_id():
     return bytes.fromhex(sim.config["unique_id"])
 
