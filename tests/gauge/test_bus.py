@@ -67,7 +67,7 @@ def test_a_transfer_without_a_stop_leaves_the_part_deaf(run):
 def test_what_was_good_is_kept_with_its_age(run):
     board = run(
         "while True:\n    print(reading(), gauge.last_good)\n"
-        "    for _ in range(100):\n        sleep(3600)\n        reading()\n"
+        "    for _ in range(200):\n        sleep(3600)\n        reading()\n"
     )
     board.do("set_gauge_fault", "nack")
     board.run_for(721_000_000)  # longer than ticks can tell apart

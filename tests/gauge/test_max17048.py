@@ -63,6 +63,9 @@ def test_a_low_cell_drives_the_event_line_until_it_is_cleared(run):
     board.run_for(2000)
     assert board.world.levels["PWR_SW4"] == 0
     assert board.lines == ["True", "True 0"]
+    board.do("battery_mv", 3590)
+    board.run_for(260)
+    assert board.world.levels["PWR_SW4"] == 1  # STATUS was cleared too, or it would never come again
 
 
 def test_a_low_cell_wakes_the_board(run):
