@@ -18,8 +18,9 @@ _AVERAGE_CURRENT = const(0x10)  # mA, signed
 _STATE_OF_CHARGE = const(0x1C)  # %
 
 _FLAGS_ITPOR = const(0x0020)  # 5.4: the configuration in RAM is back at its defaults
-_BUS_FREE_US = const(66)  # t(BUF), I2C-Compatible Interface Communication Timing Characteristics
-# 3.3, I2C Command Waiting Time: no standard command more than twice a second, or its watchdog may reset the part
+# I2C Command Waiting Time, as the BQ27426's datasheet (SLUSC91G) words it: t(BUF) between all packets, and no standard
+# command more than twice a second, or its watchdog may reset the part
+_BUS_FREE_US = const(66)
 _PACE_MS = const(500)
 
 

@@ -1,6 +1,6 @@
 """The MAX17048 fuel gauge (datasheet 19-6171): I2C 0x36, 16-bit registers, big-endian.
 
-It never gets a quick-start: that takes a loaded cell's voltage for one at rest, and spoils the state of charge.
+It never gets a quick-start, which begins its estimate anew: "most systems should not use" it (Quick-Start).
 """
 
 from micropython import const
@@ -9,7 +9,7 @@ from board.bus import Part, expect
 
 ADDRESS = const(0x36)
 
-# Table 2, Register Summary
+# Register Summary
 _VCELL = const(0x02)  # LSB 78.125 uV = 5/64 mV
 _SOC = const(0x04)  # LSB 1/256 %; 0 until the first estimate, 1 s after power-on
 _VERSION = const(0x08)  # 0x001x; the lowest digit is the production version
@@ -38,7 +38,7 @@ class Max17048(Part):
 
     def start(self):
         """Keep it out of hibernation, where values come every 45 s instead of every 250 ms: the rules for heat and
-        an empty cell look once a second. It costs 20 uA (Electrical Characteristics: 23 uA against 3 uA)."""
+        an empty cell look once a second. It costs 20 uA (Features: 23 uA against 3 uA)."""
         self.write_word(_HIBRT, 0)
 
     def read(self):
