@@ -36,7 +36,6 @@ class Discharge:
             self._rest(now_ms)
             self._fire(("load too hot",))
         elif self._since_ms is None:
-            self._began_decic = self._began_decic or temp_decic
             self._put_on(now_ms, temp_decic)
         elif ticks_diff(now_ms, self._since_ms) >= _PERIOD_MS:
             self._next(now_ms, vbat_mv, temp_decic)
@@ -63,6 +62,8 @@ class Discharge:
             self._put_on(now_ms, temp_decic)
 
     def _put_on(self, now_ms, temp_decic):
+        if self._began_decic is None:
+            self._began_decic = temp_decic
         self._loaded, self._since_ms = True, now_ms
         self._load.set(self._duty_pct(temp_decic))
 

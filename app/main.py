@@ -120,7 +120,10 @@ def start():
     board = load(device["board"])
     key = board.keys.get(slot.decision["wake"])
     if key:
-        key.pressed_since(ticks_ms())  # still down; whatever it does until its release is not the app's
+        pressed_ms = slot.decision[
+            "pressed_ms"
+        ]  # in ticks of this start; until its release the hold is no gesture
+        key.pressed_since(ticks_ms() if pressed_ms is None else pressed_ms)
     app = App(board, device, slot.decision)
     app.online.event("boot", **slot.decision)
     app.log.info(f"app {app.versions['app']} in slot {slot.slot}, state {slot.decision['state']}")

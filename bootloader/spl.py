@@ -39,6 +39,7 @@ def run():
     decision = {
         "row": row, "state": state, "why": why, "cause": inputs.cause, "wake": inputs.wake, "held_ms": inputs.held_ms,
         "fault": inputs.fault, "vbat_mv": inputs.vbat_mv, "temp_decic": inputs.temp_decic, "time": time.time(),
+        "pressed_ms": key.down_since if key else None,
     }  # fmt: skip
     memory.update(state=state, decision=decision)
     board.memory.save(memory)

@@ -86,3 +86,10 @@ def test_a_fault_turns_the_load_off_until_a_rest_is_over():
     assert load.duty_pct == 0
     run(made, 2, start_s=70)
     assert load.duty_pct == 100
+
+
+def test_a_fault_before_the_first_sample_delays_the_load():
+    made, load, _ = discharge(3800)
+    made.fault(0)
+    run(made, 60, start_s=1)
+    assert load.duty_pct == 100

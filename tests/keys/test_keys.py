@@ -84,9 +84,10 @@ def test_a_key_that_stays_down_resets_once(idle):
 
 
 def test_the_hold_that_powered_it_on_may_force_a_reset(rig):
+    pressed_us = rig.board.now_us
     rig.press("PWR_SW1", 20_000)
-    rig.wait(22_000)
-    assert transitions(rig) == ["IDLE -> RESET (PWR_SW1 15000)"]
+    rig.expect_line("state IDLE -> RESET (PWR_SW1 15000)", 16_000)
+    assert 15_000_000 <= rig.board.now_us - pressed_us < 15_050_000
 
 
 @pytest.mark.parametrize("ms", [14_985, 14_992, 14_999])
