@@ -6,6 +6,7 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,8 +28,9 @@ class PythonServer(Server):
     def command(self) -> list[str]:
         return [sys.executable, *self.arguments()]
 
+    @abstractmethod
     def arguments(self) -> list[str]:
-        raise NotImplementedError
+        """Of the interpreter: a module or a script, and what it gets."""
 
 
 class Service(PythonServer):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class NotReady(Exception):
     """The server runs but does not answer yet."""
 
 
-class Server:
+class Server(ABC):
     """A server process with its folder `DATA/NAME`, log `DATA/log/NAME.log`, pid file `DATA/run/NAME.json`.
 
     A kind of server says its `command()`, how to `ask()` whether it is ready, and what to `prepare()` before.
@@ -36,9 +37,9 @@ class Server:
         self.ready_after_s = 0.0
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """Where clients find it, with the password if it has one."""
-        raise NotImplementedError
 
     @property
     def folder(self) -> Path:
@@ -55,15 +56,16 @@ class Server:
     def prepare(self) -> None:
         self.folder.mkdir(exist_ok=True, parents=True)
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What is run, with its arguments."""
 
     def environ(self) -> Mapping[str, str]:
         return os.environ
 
+    @abstractmethod
     def ask(self) -> None:
         """Raises NotReady or OSError until the server does its work."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Returns when the server answers; raises ServerError if it ends or stays silent."""
