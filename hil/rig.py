@@ -24,7 +24,7 @@ class Rig(Protocol):
         """Plug or unplug a USB host."""
 
     def gauge_fault(self, kind: str) -> None:
-        """'' for none, or nack, zeros, ones, frozen, stuck_sda."""
+        """'' for none, or nack, waking, zeros, ones, frozen, wrong_part, bus_error, stuck_sda, stuck_scl."""
 
     def cut_power(self) -> None: ...
 
