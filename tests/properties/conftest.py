@@ -1,10 +1,6 @@
 """What was lived, under the results of the run."""
 
-import pytest
-
-from tests.properties.explore import Lived
-
-LIVED = pytest.StashKey[tuple[Lived, float]]()
+from tests.properties.lived import LIVED
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:

@@ -77,17 +77,18 @@ class _Search:
             self._check(life)
 
         holds()
+        if (
+            self._found
+        ):  # not raised above, lest hypothesis begins to shrink it in its own way, which knows no time
+            raise self._found
 
     def _check(self, life: Life) -> None:
-        if self._found:
-            raise self._found  # hypothesis asks a second time
-        if self.lived.hours >= self._hours:
+        if self._found or self.lived.hours >= self._hours:
             return
         trace, seen = live(life, self._files)
         broken = violations(seen, self._tables)
         if broken:
             self._found = RuleBroken(report.kept(*self._shrunk(life, trace, broken), self._keep))
-            raise self._found
         self.lived.add(life, seen)
 
     def _shrunk(self, life: Life, trace: Trace, broken: list[Broken]) -> tuple[Trace, list[Broken]]:

@@ -8,8 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from tests.diagram.compare import tables
-from tests.properties.conftest import LIVED
 from tests.properties.explore import Lived, explore
+from tests.properties.lived import LIVED
 from tools.release_build import PROJECT
 
 HOURS = float(os.environ.get("FIELDREC_HOURS", "300"))
