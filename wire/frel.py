@@ -3,9 +3,15 @@
 Runs on MicroPython and CPython.
 
     header     20 bytes: magic, format, and the lengths of the three parts that follow, big-endian
-    envelope   DSSE around the manifest (wire/dsse.py), signed
+    envelope   DSSE around the manifest (wire/dsse.py), signed; JSON with its keys sorted and without spaces, for a
+               device reads it file by file
     index      32-byte SHA-256 of each chunk, in the order of `chunks`
     payload    the files of the manifest, concatenated without padding
+
+In front of the header may stand keyrings (wire/trust), oldest first; each is:
+
+    section    12 bytes: magic, format, and the length of what follows, big-endian
+    envelope   DSSE around the keyring, signed by the roots
 
 Every limit here bounds what a device must hold, before a signature was checked.
 """
@@ -15,21 +21,28 @@ import hashlib
 import struct
 
 from wire import semver
+from wire.contents import HASH_SIZE, MAX_ENVELOPE, RESERVED, folders_of
 
 MAGIC = b"FREL"
 FORMAT = 1
 HEADER = ">4sIIII"
 HEADER_SIZE = 20
-HASH_SIZE = 32
 CHUNK = 4096
-MAX_ENVELOPE = 32768
 MAX_FILES = 256
 MAX_PATH = 96
 MAX_PAYLOAD = 8 * 1024 * 1024  # as large as the flash of the smallest board
 MAX_INDEX = HASH_SIZE * (MAX_PAYLOAD // CHUNK + MAX_FILES)
 
+KEYRING_MAGIC = b"FRKR"
+KEYRING_HEADER = ">4sII"
+KEYRING_HEADER_SIZE = 12
+MAX_KEYRING = 16384
+MAX_KEYRINGS = 8  # as many changes of the roots as a device may have slept through
+MAX_RELEASE = (
+    MAX_KEYRINGS * (KEYRING_HEADER_SIZE + MAX_KEYRING) + HEADER_SIZE + MAX_ENVELOPE + MAX_INDEX + MAX_PAYLOAD
+)
+
 KINDS = ("app", "runtime")
-RESERVED = ("manifest.json", "seal")  # what a slot holds beside the files
 
 
 class FormatError(ValueError):
@@ -61,6 +74,45 @@ def parse_header(data):
     return envelope_len, index_len, payload_len
 
 
+def pack_keyring(envelope):
+    """A keyring's envelope as it stands in front of a release."""
+    return struct.pack(KEYRING_HEADER, KEYRING_MAGIC, FORMAT, len(envelope)) + envelope
+
+
+def keyring_length(data):
+    """Length of the keyring envelope whose section begins with `data`; 0 if `data` begins otherwise."""
+    if data[: len(KEYRING_MAGIC)] != KEYRING_MAGIC:
+        return 0
+    if len(data) < KEYRING_HEADER_SIZE:
+        raise FormatError(f"keyring section is cut off: {len(data)} of {KEYRING_HEADER_SIZE} bytes")
+    _, number, length = struct.unpack(KEYRING_HEADER, data[:KEYRING_HEADER_SIZE])
+    if number != FORMAT:
+        raise FormatError(f"keyring section of format {number} is not known, only {FORMAT} is")
+    if not 0 < length <= MAX_KEYRING:
+        raise FormatError(f"keyring length {length} is not in 1..{MAX_KEYRING}")
+    return length
+
+
+class Front:
+    """Finds the keyrings in front of a header, and the header. To be given HEADER_SIZE bytes of each `at`."""
+
+    def __init__(self):
+        self.at = 0
+        self._count = 0
+
+    def keyring(self, head):
+        """(start, end) of a keyring's envelope, `at` moves behind it; None: the header is at `at`."""
+        length = keyring_length(head)
+        if not length:
+            return None
+        self._count += 1
+        if self._count > MAX_KEYRINGS:
+            raise FormatError(f"more than {MAX_KEYRINGS} keyrings in front of the header")
+        start = self.at + KEYRING_HEADER_SIZE
+        self.at = start + length
+        return start, self.at
+
+
 def digest(manifest_bytes):
     """The name of a release everywhere: SHA-256 of its manifest's bytes, in hex."""
     return binascii.hexlify(hashlib.sha256(manifest_bytes).digest()).decode()
@@ -74,12 +126,6 @@ def chunks(files):
     for file in files:
         for offset in range(0, file["size"], CHUNK):
             yield file, offset, min(CHUNK, file["size"] - offset)
-
-
-def folders_of(path):
-    """["a", "a/b"] of "a/b/c.mpy": what must be there before the file can be."""
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
 def check_manifest(manifest):

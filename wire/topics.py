@@ -28,6 +28,18 @@ REMOVED = "REMOVED"
 CANCELED = "CANCELED"
 ENDED = (SUCCEEDED, FAILED, TIMED_OUT, REJECTED, REMOVED, CANCELED)
 
+# a command's status is one of SUCCEEDED, FAILED, REJECTED, TIMED_OUT, CANCELED, or QUEUED before
+COMMANDS = ("reboot", "identify", "rotate-cert", "send-log")
+
+# in front of the certificate request that a device signs with the key that it has from the factory
+FACTORY_CONTEXT = b"fieldrec enrolment\0"
+
+# set at the device alone: a mistake from afar would cut it off, or end what its owner wants to be private
+LOCAL_SETTINGS = ("wifi_on", "wifi_ssid", "wifi_key", "private")
+
+# a job's message may bring a "trace", as long as this; a device that can gives it back with each report of the job
+TRACE_CHARS = 55  # https://www.w3.org/TR/trace-context/#traceparent-header
+
 STEPS = ("downloading", "verifying", "installed", "trial", "confirmed", "reverted")
 
 
