@@ -38,6 +38,8 @@ def open(pins):
 class Gauge:
     """Costs nothing to make, and makes no bus: a dead one shows at `read`, and each read after it tries anew."""
 
+    POWER_UP_MS = 250  # BQ27427 datasheet, t(PUCD): power-up communication delay; a MAX17048 answers at once
+
     def __init__(self, pins):
         self._pins = pins
         self._part = None

@@ -2,7 +2,7 @@
 
 from array import array
 from asyncio import ThreadSafeFlag
-from time import ticks_ms
+from time import ticks_diff, ticks_ms
 
 import micropython
 from machine import Pin
@@ -11,6 +11,7 @@ from micropython import const
 from board.debounce import Debouncer
 
 _EDGES = const(32)  # a power of two; a press with bounce has some ten
+_STUCK_MS = const(20_000)  # longer than any hold that means something
 
 if hasattr(micropython, "alloc_emergency_exception_buf"):  # the unix port has none
     micropython.alloc_emergency_exception_buf(100)
@@ -25,6 +26,7 @@ class Key:
         self._levels = bytearray(_EDGES)
         self._written = 0
         self._read = 0
+        self._stuck = False
         self._contact = Debouncer(self.is_down(), ticks_ms())
         self.changed = ThreadSafeFlag()
         self._wake = self.changed.set  # bound once: binding allocates, and the interrupt must not
@@ -59,6 +61,7 @@ class Key:
                 self._read = self._written - _EDGES  # a storm of edges: the oldest are gone, the level is not
             i = self._read & (_EDGES - 1)
             self._read += 1
+            self._stuck = False
             change = self._contact.edge(self._levels[i] == 0, self._times[i])
             if change:
                 return change
@@ -71,8 +74,15 @@ class Key:
 
     @property
     def quiet(self):
-        """Up, and nothing waits to be looked at: the processor may sleep without missing an edge."""
-        return self._read == self._written and self.settled and not self._contact.down and not self.is_down()
+        """Nothing waits to be looked at, and it is up, or stuck: the processor may sleep."""
+        moving = self._read != self._written or not self.settled or self._contact.down != self.is_down()
+        return not moving and (not self._contact.down or self._is_stuck())
+
+    def _is_stuck(self):
+        """Down for so long that nobody waits for its release; for good, for ticks come round."""
+        if not self._stuck and ticks_diff(ticks_ms(), self._contact.since_ms) > _STUCK_MS:
+            self._stuck = True
+        return self._stuck
 
     @property
     def down_since(self):

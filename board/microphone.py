@@ -11,6 +11,10 @@ _RING_BYTES = const(16_000)  # 500 ms, so that sampling never waits for the card
 
 
 class Microphone:
+    """`ring_bytes`: how much sound is kept while nobody reads; older sound is lost, in silence."""
+
+    ring_bytes = _RING_BYTES
+
     def __init__(self, pins):
         self._pins = pins
         self._i2s = None

@@ -24,7 +24,8 @@ class Board:
         self.thermistor = Thermistor(pins.THERMISTOR)
         self.memory = RtcMemory()
         self.power = Power(pins)
-        self._mic = None
+        self.torn = tuple  # gives the folders that power may have cut short; the app knows them
+        self._mic = self._camera = None
         self._radio = None
         self._watchdog = None
 
@@ -35,6 +36,15 @@ class Board:
 
             self._mic = Microphone(self.pins)
         return self._mic
+
+    @property
+    def camera(self):
+        """A camera (board/camera); None where the interpreter has no module for one, or no sensor answers."""
+        if self._camera is None:
+            from board.camera import open_camera
+
+            self._camera = open_camera(self.pins)
+        return self._camera
 
     @property
     def radio(self):
@@ -53,11 +63,29 @@ class Board:
             self._watchdog = Watchdog()
         return self._watchdog
 
+    @property
+    def runtime(self):
+        """The two images of MicroPython (board/runtime), None if there is one only; made anew each time."""
+        from board import runtime
+
+        return runtime.open_runtime()
+
+    def runtime_version(self):
+        from board import runtime
+
+        return runtime.version()
+
     def storage(self):
         """The path recordings go to: the SD card, or a folder of the internal flash."""
         from board import storage
 
-        return storage.path(self.pins)
+        return storage.path(self.pins, self.torn())
+
+    def release_storage(self):
+        """Let go of a card that failed: it is looked for anew."""
+        from board import storage
+
+        storage.release()
 
 
 def load(name):
