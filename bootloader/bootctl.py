@@ -7,6 +7,8 @@
     security_floor    lowest security_version that may be installed; never binds the slot to fall back to
     reason            why the last trial was given up, "" if it was not
     release           digest of the release on trial, or last tried
+    runtime           the trial of a MicroPython image (bootloader/runtime), or null
+    runtime_floor     as security_floor, for those images
 
 On disk: JSON, a line end, and the CRC-32 of the JSON in hex. A power cut leaves the old or the new one: the
 new one is written and closed beside the old, then renamed over it, which littlefs does in one commit (its
@@ -24,7 +26,7 @@ TRIES = 3
 
 _CONFIRMED = "confirmed"
 _TRIAL = "trial"
-_MAX_TEXT = const(200)  # characters of reason and release
+MAX_TEXT = 200  # characters of reason and release
 _MAX_SIZE = const(3072)  # bytes of a record, each character of both written as six
 
 
@@ -38,6 +40,8 @@ def default(reason=""):
         "security_floor": 0,
         "reason": reason,
         "release": "",
+        "runtime": None,
+        "runtime_floor": 0,
     }
 
 
@@ -45,7 +49,8 @@ def load(root=""):
     """The record; a bad one gives the default and says so: whether a slot boots is for its seal to say."""
     try:
         with open(root + "/boot.json", "rb") as file:
-            text = file.read(_MAX_SIZE)
+            size = os.stat(root + "/boot.json")[6]
+            text = file.read(min(_MAX_SIZE, size))  # all of it is allocated at once
     except OSError:
         return default()
     record = _parse(text)
@@ -54,7 +59,7 @@ def load(root=""):
 
 def save(record, root=""):
     if not _is_valid(record):
-        raise ValueError(f"not a boot record: {str(record)[:_MAX_TEXT]}")
+        raise ValueError(f"not a boot record: {str(record)[:MAX_TEXT]}")
     text = json.dumps(record).encode()
     with open(root + "/boot.new", "wb") as file:
         file.write(text)
@@ -62,41 +67,66 @@ def save(record, root=""):
     os.rename(root + "/boot.new", root + "/boot.json")
 
 
+def on_trial(record):
+    """What is on trial, a kind of release: "app", "runtime", or "" if nothing is."""
+    if record["state"] == _TRIAL:
+        return "app"
+    return "runtime" if record["runtime"] else ""
+
+
+def floor(record, kind):
+    """The lowest security_version of that kind that may be installed."""
+    return record["security_floor" if kind == "app" else "runtime_floor"]
+
+
 def next_boot(record):
     """(slot to start, record to save before it is started). A try is counted before the image runs."""
     if record["state"] == _TRIAL:
         if record["tries_left"] > 0:
-            record = _changed(record, tries_left=record["tries_left"] - 1)
+            record = changed(record, tries_left=record["tries_left"] - 1)
         else:
             record = revert(record, f"slot {record['active']} was not confirmed in {TRIES} tries")
     return record["active"], record
 
 
+def started(record, security_version):
+    """The active slot is good. What was confirmed is at the floor: a record that was lost finds its floor again."""
+    if record["state"] == _TRIAL or security_version <= record["security_floor"]:
+        return record
+    return changed(record, security_floor=security_version)
+
+
 def start_trial(record, slot, release=""):
     """Start `slot` at the next boot, on trial. ValueError if it is running, or another trial is not over."""
-    if record["state"] == _TRIAL:
-        raise ValueError(f"slot {record['active']} is on trial: confirm or revert it first")
+    refuse_second_trial(record)
     if slot == record["active"] or slot not in SLOTS:
         raise ValueError(f"slot {slot} can't be tried: slot {record['active']} is running")
     running = record["active"]
-    record = _changed(record, active=slot, previous=running, release=release)
-    return _changed(record, state=_TRIAL, tries_left=TRIES, reason="")
+    record = changed(record, active=slot, previous=running, release=release)
+    return changed(record, state=_TRIAL, tries_left=TRIES, reason="")
+
+
+def refuse_second_trial(record):
+    if record["state"] == _TRIAL:
+        raise ValueError(f"slot {record['active']} is on trial: confirm or revert it first")
+    if record["runtime"]:
+        raise ValueError(f"the runtime in {record['runtime']['label']} is on trial: wait for its end")
 
 
 def confirm(record, security_version):
     """The running slot is good. Only now the floor rises: before, it would close the way back."""
     floor = max(record["security_floor"], security_version)
-    return _changed(record, state=_CONFIRMED, tries_left=TRIES, security_floor=floor, reason="")
+    return changed(record, state=_CONFIRMED, tries_left=TRIES, security_floor=floor, reason="")
 
 
 def revert(record, reason, slot=None):
     """Back to `slot`, else to the previous one, which was confirmed once. Without either the active slot stays."""
     active = slot or record["previous"] or record["active"]
-    record = _changed(record, active=active, previous=None, reason=reason[:_MAX_TEXT])
-    return _changed(record, state=_CONFIRMED, tries_left=TRIES)
+    record = changed(record, active=active, previous=None, reason=reason[:MAX_TEXT])
+    return changed(record, state=_CONFIRMED, tries_left=TRIES)
 
 
-def _changed(record, **changes):
+def changed(record, **changes):
     record = dict(record)
     record.update(changes)
     return record
@@ -111,6 +141,9 @@ def _parse(text):
         record = json.loads(body)
     except ValueError:
         return None
+    if type(record) is dict:
+        for name, value in _LATER:  # a record of a loader that did not know them
+            record.setdefault(name, value)
     return record if _is_valid(record) else None
 
 
@@ -123,8 +156,18 @@ def _is_count(value):
 
 
 def _is_text(value):
-    return type(value) is str and len(value) <= _MAX_TEXT
+    return type(value) is str and len(value) <= MAX_TEXT
 
+
+def _is_runtime(value):
+    if value is None:
+        return True
+    from bootloader import runtime  # seldom: only while one is on trial
+
+    return runtime.is_valid(value)
+
+
+_LATER = (("runtime", None), ("runtime_floor", 0))
 
 _FIELDS = (
     ("active", lambda v: v in SLOTS),
@@ -134,4 +177,6 @@ _FIELDS = (
     ("security_floor", _is_count),
     ("reason", _is_text),
     ("release", _is_text),
+    ("runtime", _is_runtime),
+    ("runtime_floor", _is_count),
 )

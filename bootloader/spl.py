@@ -34,6 +34,8 @@ def run():
         before_ms = board.power.wake_to_code_ms if board.power.wake_is_certain() else 0
         key.pressed_since(ticks_add(started_ms, -before_ms))
         inputs.down = True
+    if inputs.cause == "power-on":
+        sleep_ms(board.gauge.POWER_UP_MS)  # the cell was put in just now, and no key is being held
     measure(board, inputs)
     row, state, why = watch(key, inputs, started_ms)
     decision = {

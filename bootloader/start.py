@@ -3,9 +3,13 @@
 import gc
 import sys
 
+from micropython import const
+
 import bootloader
 from board.watchdog import Watchdog
 from bootloader import bootctl
+
+_TIDY = const(2048)  # bytes: while modules load, a collection after each so many keeps them close together
 
 # what the app is told of its start
 slot = ""
@@ -33,6 +37,12 @@ def prepare():
 
     global slot, version, security_version, decision
     decision = spl.decision
+    gc.collect()  # what comes now lies close together: the check of a slot needs room in one piece
+    record = bootctl.load()
+    if record["runtime"]:
+        from bootloader import runtime
+
+        runtime.settle(spl.board, decision["state"], record)
     slot, manifest = choose()
     if slot:
         version, security_version = manifest["version"], manifest["security_version"]
@@ -56,8 +66,10 @@ def choose():
             print("spl:", error)
             reason = reason or str(error)
             continue
-        if name != record["active"]:
-            bootctl.save(bootctl.revert(record, reason, name))
+        after = record if name == record["active"] else bootctl.revert(record, reason, name)
+        after = bootctl.started(after, good["security_version"])
+        if after != record:
+            bootctl.save(after)
         return name, good
     return "", {}
 
@@ -73,6 +85,7 @@ def hand_over(folder):
             del sys.modules[name]
             delattr(bootloader, module)
     sys.path.insert(0, folder)
+    gc.threshold(_TIDY)
     gc.collect()
 
 
@@ -80,6 +93,11 @@ def recovery():
     """Both lights on, the load off. The watchdog's half hour ends it: the SPL looks at the battery again."""
     from bootloader import spl
 
+    record = bootctl.load()
+    if record["runtime"]:
+        from bootloader import runtime
+
+        runtime.leave(spl.board, record, "no slot boots with it")
     spl.board.indicators.show(True, True)
     Watchdog().give_way()
     print("spl: RECOVERY: no slot boots; the REPL is open for mpremote")
