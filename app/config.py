@@ -3,13 +3,23 @@
 import json
 import os
 
+from micropython import const
+
 MISSING = object()
+_FOLDER = const(0x4000)  # in the mode that stat gives
 
 
 def exists(path):
     try:
         os.stat(path)
         return True
+    except OSError:
+        return False
+
+
+def is_folder(path):
+    try:
+        return bool(os.stat(path)[0] & _FOLDER)
     except OSError:
         return False
 

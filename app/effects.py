@@ -26,21 +26,22 @@ class Effects:
         _ACT[effect](self)
 
     def _idle(self, effect):
-        self._show()
+        self.show()
 
     def _record(self, effect):
         app = self._app
-        self._show()
+        self.show()
         try:
             kind = "audio" if effect == "record_audio" else "normal"
-            app.open_recorder().start(kind, app.settings.private, app.versions)
+            before = app.pre_event if app.pre_event and app.pre_event.hand_over() else None
+            app.open_recorder().start(kind, app.device_id, app.versions, before)
         except (OSError, MemoryError) as error:
             app.recording_failed(f"recording could not start: {error}")
 
     def _discharge(self, effect):
         target = {"discharge_long": "long_target_mv", "discharge_short": "short_target_mv"}.get(effect)
         self._app.discharge.start(getattr(self._app.settings, target) if target else SHUTDOWN_MV)
-        self._show()
+        self.show()
 
     def _off(self, effect):
         app = self._app
@@ -53,24 +54,30 @@ class Effects:
 
     def _toggle_private(self):
         self._toggle("private")
-        self._show()
+        self.show()
 
     def _toggle_wifi(self):
-        self._toggle("wifi_on")
+        """Also the key of the local page. Without a network to join, WiFi is on for the page only."""
+        settings, page = self._app.settings, self._app.open_page()
+        on = not (settings.wifi_on if settings.wifi_ssid else page.is_open)
+        self._switch("wifi_on", on)
+        page.press(on)
 
     def _toggle(self, name):
-        settings = self._app.settings
-        settings.change(name, not getattr(settings, name))
-        self._app.log.info(f"{name} {'on' if getattr(settings, name) else 'off'}")
+        self._switch(name, not getattr(self._app.settings, name))
+
+    def _switch(self, name, on):
+        self._app.settings.change(name, on)
+        self._app.log.info(f"{name} {'on' if on else 'off'}")
 
     def _toggle_mute(self):
-        self._app.recorder.mute()
+        self._app.recorder.mute(self._app.machine.at_ms)
         self._app.log.info(f"mute {'on' if self._app.recorder.muted else 'off'}")
 
     def _bookmark(self):
-        self._app.recorder.bookmark()
+        self._app.recorder.bookmark(self._app.machine.at_ms)
 
-    def _show(self):
+    def show(self):
         """The indicators of the state; dark in private mode."""
         dark = self._app.settings.private
         state = self._app.machine.state

@@ -13,7 +13,7 @@ from micropython import const
 
 from app import states
 
-_LOOK_MS = const(10)  # while a key is down
+_LOOK_MS = const(10)  # while a contact settles
 _CUE_MS = const(60)
 _FORCE_RESET_MS = const(15_000)
 
@@ -47,24 +47,48 @@ class KeyWatch:
         if what == "down":
             self._cues, self._state = 0, self._machine.state
             return
-        if self._mine and self._state == self._machine.state:
-            reached = [
-                ms for ms in states.holds(self._state, self._name) if ms <= held_ms and ms < _FORCE_RESET_MS
-            ]
-            if reached:
-                self._machine.fire((self._name, reached[-1]))
+        self._machine.at_ms = at_ms
+        reached = self._reached(held_ms)
+        if reached and not self._reset(reached[-1]) and self._is_gesture():
+            self._machine.fire((self._name, reached[-1]))
         self._mine = self._may_reset = True
 
     async def _held(self):
         """Give the cues of the thresholds passed; fire the one that does not wait for a release."""
         held_ms = ticks_diff(ticks_ms(), self._key.down_since)
-        passed = [ms for ms in states.holds(self._machine.state, self._name) if ms <= held_ms]
-        if self._may_reset and passed and passed[-1] >= _FORCE_RESET_MS:
-            self._machine.fire((self._name, passed[-1]))
-        if self._mine and len(passed) > self._cues:
-            self._cues = len(passed)
+        reached = self._reached(held_ms)
+        if reached:
+            self._reset(reached[-1])
+        if self._is_gesture() and len(reached) > self._cues:
+            self._cues = len(reached)
             self._indicators.vibrate(True)
             await asyncio.sleep_ms(_CUE_MS)
             self._indicators.vibrate(False)
         else:
-            await asyncio.sleep_ms(_LOOK_MS)
+            await self._edge(held_ms, len(reached))
+
+    async def _edge(self, held_ms, passed):
+        """Until the key moves, or has been held for its next threshold."""
+        ahead = states.holds(self._machine.state, self._name)[passed:]
+        if not ahead:
+            await self._key.changed.wait()
+            return
+        try:
+            await asyncio.wait_for_ms(self._key.changed.wait(), ahead[0] - held_ms)
+        except asyncio.TimeoutError:
+            return
+
+    def _reached(self, held_ms):
+        return [ms for ms in states.holds(self._machine.state, self._name) if ms <= held_ms]
+
+    def _reset(self, threshold_ms):
+        """Force the reset if the hold is one for it; whether it is."""
+        if threshold_ms < _FORCE_RESET_MS:
+            return False
+        if self._may_reset:
+            self._machine.fire((self._name, threshold_ms))
+        return True
+
+    def _is_gesture(self):
+        """Begun in this state, and not the hold that powered the board on."""
+        return self._mine and self._state == self._machine.state

@@ -3,6 +3,7 @@
 LinkError             (app/link.py) no connection, or lost: try again
   ShortBody           the body ended before its announced end
 HttpError             the server answered, but not with what was asked for
+  BadUrl              it was not even asked: no https URL, or one that would break out of its line
   BadAnswer           not HTTP as we speak it: no status line, a header or a body without bounds
   HtmlPage            a page for people: a captive portal, or a proxy's error
   StatusError         any other status; `.status`, and `.words` from the body
@@ -29,6 +30,10 @@ class ShortBody(LinkError):
 
 
 class HttpError(NetworkError):
+    pass
+
+
+class BadUrl(HttpError):
     pass
 
 
@@ -59,13 +64,16 @@ class Expired(StatusError):
 
 
 def split_url(url):
-    """(host, port, path) of an https URL; ValueError for any other."""
+    """(host, port, path) of an https URL; BadUrl for any other."""
     scheme, _, rest = url.partition("://")
     where, slash, path = rest.partition("/")
-    host, _, port = where.partition(":")
-    if scheme != "https" or not host:
-        raise ValueError(f"not an https URL: {url[:80]}")
-    return host, int(port or 443), slash + path or "/"
+    host, colon, port = where.partition(":")
+    port = port if colon else "443"
+    if scheme != "https" or not host or not all("!" <= c <= "~" for c in url):
+        raise BadUrl(f"not an https URL: {repr(url)[:80]}")
+    if not 0 < len(port) <= 5 or not all(c in "0123456789" for c in port):
+        raise BadUrl(f"not a port: {repr(url)[:80]}")
+    return host, int(port), slash + path or "/"
 
 
 class Response:

@@ -3,13 +3,16 @@
     QUEUED -> IN_PROGRESS downloading, verifying, installed -> [reboot] -> trial -> SUCCEEDED confirmed
                    |                                                         `----> FAILED reverted
                    `-> REJECTED (not for this device), FAILED (could not be written)
+    Put off, a job says why in `deferred`, QUEUED or IN_PROGRESS as it is.
 
+A job of the action "back" brings the version of the spare slot back, without a download.
+What the cloud's trace of the job is called is given back with each report.
 A job that ended stays in the file: told of it again, the device says again how it ended, and does nothing.
 """
 
 import asyncio
 import json
-from time import ticks_diff, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -18,12 +21,14 @@ from app.link import Backoff
 from app.outcomes import Deferred, Failed, Interrupted, Refused, Withdrawn
 from app.race import race
 from app.telemetry import message
+from bootloader import bootctl
 from wire import topics
 
 _PROGRESS_MS = const(5_000)  # at most one report of mere progress in that time
 _DEFERRED_MS = const(30_000)
 _ANSWER_MS = const(30_000)
 _LAST_WORD_MS = const(10_000)  # for a report before a reboot
+_MAX_WAIT_S = const(1800)  # before a download that is not yet begun: the cloud spreads them
 _MAX_TEXT = const(200)
 
 # what a notification must have beside "job"
@@ -42,7 +47,14 @@ def parse(payload):
     for name, kind in _FIELDS:
         if type(told.get(name)) is not kind:
             raise ValueError(f"{name} is missing or no {kind.__name__}")
-    return {name: told[name] for name in ("job", "kind", "release", "version", "digest", "url", "forced")}
+    job = {name: told[name] for name in ("job", "kind", "release", "version", "digest", "url", "forced")}
+    job["wait_s"] = wait_s if type(wait_s := told.get("wait_s")) is int and 0 < wait_s <= _MAX_WAIT_S else 0
+    trace = told.get("trace")
+    if type(trace) is str and len(trace) == topics.TRACE_CHARS:
+        job["trace"] = trace
+    if told.get("action") == "back":
+        job.update(action="back", digest="back by job " + told["job"])  # what the boot record will call it
+    return job
 
 
 def after_boot(job, record):
@@ -50,7 +62,7 @@ def after_boot(job, record):
     if job["status"] in topics.ENDED:
         return None
     known = record["release"] == job["digest"]
-    if known and record["state"] == "trial":
+    if known and bootctl.on_trial(record):
         return topics.IN_PROGRESS, "trial", ""
     if job["step"] not in ("installed", "trial"):
         return None  # the record tells of an earlier try of the same release
@@ -68,6 +80,7 @@ class Jobs:
         self._reset, self._log, self._path = reset, log, root + "/data/job.json"
         self._job = config.read_json(self._path, None)  # what `parse` gives, and status, step, ..., told
         self._url = None
+        self._start_ms = ticks_ms()
         self._mqtt = None
         self._reported_ms = ticks_ms()
         self._pause = Backoff(30_000, 900_000)
@@ -81,13 +94,13 @@ class Jobs:
             status, step, detail = found
             self.tell(status, step, detail=detail)
 
-    def tell(self, status, step, progress_pct=0, detail=""):
+    def tell(self, status, step, progress_pct=0, detail="", deferred=""):
         """Keep and report how the job stands. Nothing happens without a job."""
         if not self._job:
             return
         moved = (status, step) != (self._job["status"], self._job["step"])
-        detail = detail[:_MAX_TEXT]
-        self._job.update(status=status, step=step, progress_pct=progress_pct, detail=detail, told=False)
+        self._job.update(status=status, step=step, progress_pct=progress_pct, told=False)
+        self._job.update(detail=detail[:_MAX_TEXT], deferred=deferred[:_MAX_TEXT])
         if moved:
             self._save()
         self._told.clear()
@@ -102,6 +115,7 @@ class Jobs:
             self._log(f"jobs: a notification that can't be read: {error}")
             return
         self._url = offered and offered.pop("url")
+        self._start_ms = ticks_add(ticks_ms(), 1000 * offered.pop("wait_s") if offered else 0)
         self._answered.set()
         self._take(offered)
 
@@ -122,7 +136,7 @@ class Jobs:
         self._wanted.set()
         self._job = offered
         if offered:
-            offered.update(status=topics.QUEUED, step="", progress_pct=0, detail="", told=True)
+            offered.update(status=topics.QUEUED, step="", progress_pct=0, detail="", deferred="", told=True)
         self._save()
 
     async def report(self, mqtt):
@@ -138,10 +152,12 @@ class Jobs:
 
     async def _publish(self, mqtt):
         job = self._job
-        if not job or job["status"] == topics.QUEUED:
+        if not job or (job["status"] == topics.QUEUED and not job["deferred"]):
             return
         self._reported_ms = ticks_ms()
-        said = {name: job[name] for name in ("status", "step", "progress_pct", "detail")}
+        said = {name: job.get(name, "") for name in ("status", "step", "progress_pct", "detail", "deferred")}
+        if "trace" in job:
+            said["trace"] = job["trace"]
         await mqtt.publish(topics.topic(self._id, f"jobs/{job['job']}/update"), message(**said))
         if job["status"] in topics.ENDED and job is self._job:
             job["told"] = True
@@ -164,8 +180,11 @@ class Jobs:
             return None
         if self._job["step"] == "installed":
             return await self._restart()
-        if self._job["step"] == "trial" or not self._url:
+        if self._job["step"] == "trial" or not (self._url or self._job.get("action")):
             return None
+        early_ms = ticks_diff(self._start_ms, ticks_ms())
+        if early_ms > 0 and self._job["status"] == topics.QUEUED:
+            return early_ms
         job = dict(self._job)
         job["url"] = self._url
         self._replaced.clear()
@@ -191,12 +210,10 @@ class Jobs:
         self.tell(topics.FAILED, self._job["step"], self._job["progress_pct"], words)
 
     async def _defer(self, words):
-        """Said as an event if the job was not begun; else in its status, each time, for silence counts."""
-        if self._job["status"] == topics.IN_PROGRESS:
-            self.tell(topics.IN_PROGRESS, self._job["step"], self._job["progress_pct"], "deferred: " + words)
-        elif self._job["detail"] != words:
-            self._job["detail"] = words
-            self._event("update", job=self._job["job"], deferred=words)
+        """Said when it is new, and of a job that was begun each time."""
+        job = self._job
+        if job["status"] == topics.IN_PROGRESS or job.get("deferred") != words:
+            self.tell(job["status"], job["step"], job["progress_pct"], deferred=words)
         return _DEFERRED_MS
 
     async def _interrupt(self, words):

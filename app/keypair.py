@@ -12,8 +12,8 @@ _PUBLIC = b"\xa1\x44\x03\x42\x00\x04"  # [1] BIT STRING, uncompressed point
 _SIZE = const(121)
 
 
-def new(root=""):
-    """(private number, 64-byte public key) of a new key, kept in /etc/key.der.
+def new(root="", name="/etc/key.der"):
+    """(private number, 64-byte public key) of a new key, kept in the file `name`.
 
     os.urandom is the board's hardware generator; an ESP32's is at its best while the radio is on (ESP-IDF,
     "Random Number Generation"), as it is during enrolment.
@@ -21,15 +21,15 @@ def new(root=""):
     private = _below_order(os.urandom)
     x, y = p256.base_multiply(private)
     public = x.to_bytes(32, "big") + y.to_bytes(32, "big")
-    with open(root + "/etc/key.der", "wb") as file:
+    with open(root + name, "wb") as file:
         file.write(_HEAD + private.to_bytes(32, "big") + _CURVE + _PUBLIC + public)
     return private, public
 
 
-def load(root=""):
-    """(private number, 64-byte public key) of /etc/key.der, or None if `new` wrote none whole."""
+def load(root="", name="/etc/key.der"):
+    """(private number, 64-byte public key) of the file `name`, or None if `new` wrote none whole."""
     try:
-        with open(root + "/etc/key.der", "rb") as file:
+        with open(root + name, "rb") as file:
             der = file.read(_SIZE + 1)
     except OSError:
         return None

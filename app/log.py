@@ -25,6 +25,10 @@ class Log:
     def warning(self, text):
         self.info("! " + text)
 
+    def lines(self):
+        """Those that are in memory, the oldest first; the file has what came before."""
+        return list(self._lines)
+
     def keep(self):
         """Write what is in memory; an older half of the file gives way when it is full."""
         if "data" not in os.listdir("/"):

@@ -7,7 +7,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from app import config, states
+from app import config, states, unfinished
 from app.discharge import Discharge
 from app.effects import Effects
 from app.gestures import KeyWatch
@@ -27,13 +27,15 @@ class App:
         self.board = board
         self.log = Log()
         self.settings = Settings(self.log)
-        self.recorder = None  # from the first recording on
+        self.recorder = self.pre_event = None  # from when they are wanted first
+        self.page = None  # from the first press of its key on
         self.effects = Effects(self)
         self.machine = states.Machine(decision["state"], self.effects, self.log)
         self.discharge = Discharge(board.load, self.machine.fire, self.log)
         self.safety = Safety(board, self.settings, self.machine, self.discharge, self.log)
-        runtime = ".".join(str(n) for n in sys.implementation.version[:3])
-        self.versions = {"app": slot.version, "runtime": runtime}
+        self.device_id = device["id"]
+        board.torn = unfinished.folders
+        self.versions = {"app": slot.version, "runtime": board.runtime_version()}
         self.online = Online(self, device, slot.slot)
         self._turns = 0
         self._tasks: dict = {}
@@ -44,16 +46,21 @@ class App:
         for name, key in self.board.keys.items():
             watch = KeyWatch(name, key, self.machine, self.board.indicators, name == slot.decision["wake"])
             self._tasks[name] = asyncio.create_task(watch.run())
-        trying = asyncio.create_task(self._trial())
+        trying, mending = asyncio.create_task(self._trial()), asyncio.create_task(self._mend())
         due_ms = ticks_ms()
         while True:
             self.safety.sample(due_ms)
             self.online.look()
+            if self.page:
+                self.page.look()
+            settled = trying.done() and mending.done()
+            if settled:
+                self._listen()
             self._check_tasks()
             self._turns += 1
             self.board.watchdog.feed()
             due_ms = ticks_add(due_ms, _LOOP_MS)
-            await self._pause(due_ms, trying.done())
+            await self._pause(due_ms, settled)
 
     async def _pause(self, due_ms, settled):
         """Until the next turn. The processor sleeps if nothing but a key is waited for."""
@@ -67,12 +74,35 @@ class App:
 
     def _may_sleep(self):
         quiet = all(key.quiet for key in self.board.keys.values())
-        idle = self.machine.state == states.IDLE and not self.online.is_up
-        return idle and quiet and not self.board.power.external()
+        silent = not self.online.is_up and not (self.page and self.page.is_open)
+        idle = self.machine.state == states.IDLE and silent
+        listens = self.pre_event is not None and self.pre_event.listens
+        return idle and quiet and not listens and not self.board.power.external()
+
+    def _listen(self):
+        """Sound is kept before a recording while that is wanted."""
+        if self.pre_event is None:
+            settings = self.settings
+            powered = settings.pre_event_on_battery or self.board.power.external()
+            if not (settings.pre_event_s and powered):
+                return
+            from app.preevent import PreEvent
+
+            self.pre_event = PreEvent(self)
+        self.pre_event.look()
+
+    async def _mend(self):
+        """Recordings that a pulled battery left open are closed."""
+        current = self.recorder and self.recorder.folder
+        if [folder for folder in unfinished.folders() if folder != current]:
+            from app import repair
+
+            await repair.repair_all(self.board.storage(), current, self.log)
 
     async def _trial(self):
         """A version on trial is kept if it passes its self-test; else the one before comes back."""
-        if bootctl.load()["state"] != "trial":
+        kind = bootctl.on_trial(bootctl.load())
+        if not kind:
             return
         from app import selftest, trial
 
@@ -83,8 +113,12 @@ class App:
             lambda: self._turns,
             self.online.reached,
         )
-        if await trial.judge(subject, slot.security_version, self.online, self.restart) == "confirmed":
-            self.log.info(f"version {self.versions['app']} confirmed")
+        verdict = await trial.judge(
+            subject, slot.security_version, self.online, self.restart, runtime=self.board.runtime
+        )
+        if verdict == "confirmed":
+            what = "version" if kind == "app" else "runtime"
+            self.log.info(f"{what} {self.versions[kind]} confirmed")
 
     def _check_tasks(self):
         for name, task in self._tasks.items():
@@ -96,9 +130,16 @@ class App:
         if self.recorder is None:
             from app.recorder import Recorder
 
-            board = self.board
-            self.recorder = Recorder(board.mic, board.storage, self.settings, self.log, self.recording_failed)
+            self.recorder = Recorder(self)
         return self.recorder
+
+    def open_page(self):
+        """The local page, loaded when its key is pressed first."""
+        if self.page is None:
+            from app.page import Page
+
+            self.page = Page(self, self.online.device["id"])
+        return self.page
 
     def recording_failed(self, text):
         self.log.warning(text)
@@ -125,12 +166,14 @@ def start():
         ]  # in ticks of this start; until its release the hold is no gesture
         key.pressed_since(ticks_ms() if pressed_ms is None else pressed_ms)
     app = App(board, device, slot.decision)
+    gc.threshold(-1)  # all that stays is loaded
     app.online.event("boot", **slot.decision)
     app.log.info(f"app {app.versions['app']} in slot {slot.slot}, state {slot.decision['state']}")
     try:
         asyncio.run(app.run())
     except KeyboardInterrupt:  # from the serial port
         app.effects.leave(app.machine.state)
+        app.log.keep()
         raise
     except Exception as error:  # noqa: BLE001  # a fault of the program: told, and then a clean start
         sys.print_exception(error)

@@ -172,11 +172,15 @@ class Client:
 
     async def _take_publish(self, head, body):
         qos = head >> 1 & 3
-        size = 2 + (body[0] << 8 | body[1])
+        size = 2 + int.from_bytes(body[:2], "big")
         payload = size + (2 if qos else 0)
         if qos > 1 or payload > len(body):
             raise MqttError(f"a PUBLISH of QoS {qos} with {len(body)} bytes makes no sense")
-        self._on_message(str(body[2:size], "utf-8"), body[payload:])
+        try:
+            topic = str(body[2:size], "utf-8")
+        except UnicodeError:
+            raise MqttError(f"a topic that is not UTF-8: {bytes(body[2:size])!r}") from None
+        self._on_message(topic, body[payload:])
         if qos:
             await self._acknowledge(bytes(body[size:payload]))
 

@@ -16,7 +16,11 @@ trial. What it needs is handed in as attributes of `ctx`:
     defer_reason()  why no update now ("recording", "battery 3650 mV"), or None
     reset(reason)   restarts the device, after an update
     log(text)       one line for the log
+    log_lines()     the last lines of the log
+    settings()      app.settings.Settings
+    indicators()    board.indicators.Indicators; show() puts them back to what they show by themselves
     buffer          4 KiB for downloads
+    runtime()       board/runtime's Runtime, or None
     root            in front of every path; "" on a board
 """
 
@@ -25,12 +29,13 @@ import asyncio
 from micropython import const
 
 from app import config, tls
+from app.control import Control
 from app.jobs import Jobs
 from app.link import Backoff, Link, NetworkError
 from app.mqtt import Client
-from app.outcomes import Refused
 from app.race import race
 from app.telemetry import Telemetry, clock_is_sane
+from app.tidy import Tidy, unload
 from bootloader import bootctl
 from wire import topics
 
@@ -45,6 +50,7 @@ class Network:
         self.event = self._telemetry.event
         self.jobs = Jobs(device_id, self._install, self.event, ctx.reset, ctx.log, ctx.root)
         self.jobs.settle(bootctl.load(ctx.root))
+        self._control = Control(ctx, self._rotate)
         self._mqtt = Client(device_id, self._on_message, self._telemetry.will())
         self._backoff = Backoff()
 
@@ -70,10 +76,12 @@ class Network:
             await ctx.set_clock()
         if not config.exists(ctx.root + "/etc/cert.der"):
             await self._enrol()
+        if config.exists(ctx.root + "/etc/cert-new.der"):
+            await self._take_up_rotation()
         where = config.read_json(ctx.root + "/etc/mqtt.json")
         link = Link(where["host"], where["port"])
         try:
-            await link.open(self._tls(with_certificate=True))
+            await link.open(self._tls("cert", "key"))
             await self._mqtt.connect(link)
             self._backoff.reset()
             ctx.log(f"network: online at {link.name}")
@@ -90,13 +98,15 @@ class Network:
 
     async def _serve(self):
         mqtt, telemetry, jobs = self._mqtt, self._telemetry, self.jobs
-        await mqtt.subscribe(topics.topic(self._ctx.device["id"], "jobs/notify"))
+        for name in ("jobs/notify", "commands/+", "config/desired"):
+            await mqtt.subscribe(topics.topic(self._ctx.device["id"], name))
         await telemetry.announce(mqtt)
         await _until_one_ends(
             beat=telemetry.beat(mqtt),
             events=telemetry.send_events(mqtt),
             report=jobs.report(mqtt),
             work=jobs.work(mqtt),
+            control=self._control.work(mqtt),
         )
 
     async def _private(self):
@@ -114,34 +124,63 @@ class Network:
         finally:
             await client.close()
 
+    async def _take_up_rotation(self):
+        """It was cut in the middle: perhaps the certificate in use is revoked already, perhaps not."""
+        try:
+            await self._rotate()
+        except NetworkError as error:
+            self._ctx.log(f"certificate: {error}")
+
+    async def _rotate(self):
+        from app import http, rotate  # a few times a year
+
+        def client():
+            return http.Client(self._tls("cert", "key"))
+
+        def new_client():
+            return http.Client(self._tls("cert-new", "key-new"))
+
+        try:
+            await rotate.rotate(self._ctx.device, client, new_client, self._ctx.root)
+            self._ctx.log("network: a new certificate")
+        finally:
+            unload("app.rotate")
+
     async def _install(self, job, new_url, progress):
+        with Tidy():
+            return await self._update(job, new_url, progress)
+
+    async def _update(self, job, new_url, progress):
         ctx = self._ctx
-        if job["kind"] != "app":
-            raise Refused(f"a release of kind {job['kind']} can't be installed by this version")
         from app import http, update  # big, and seldom needed
 
         client = http.Client(self._tls())
         device = update.Device(
-            ctx.device["board"], ctx.versions, ctx.slot, ctx.defer_reason, ctx.buffer, ctx.root
+            ctx.device["board"], ctx.versions, ctx.slot, ctx.defer_reason, ctx.buffer, ctx.root, ctx.runtime()
         )
         try:
             result = await update.install(device, job, client, new_url, progress, log=ctx.log)
         finally:
             await client.close()
         reused = f"{result.chunks_reused} of {result.chunks} chunks were here"
-        ctx.log(
-            f"update: {result.version} in slot {result.slot}, {result.bytes_fetched} bytes fetched, {reused}"
-        )
+        ctx.log(f"update: {result.version} in {result.slot}, {result.bytes_fetched} bytes fetched, {reused}")
+        return result
 
     def _on_message(self, topic, payload):
-        if topics.parse(topic) == (self._ctx.device["id"], "jobs/notify"):
+        device_id, name = topics.parse(topic)
+        if device_id != self._ctx.device["id"]:
+            return
+        if name == "jobs/notify":
             self.jobs.on_notify(payload)
+        elif name == "config/desired" or name.startswith("commands/"):
+            self._control.on_message(name, payload)
 
-    def _tls(self, with_certificate=False):
+    def _tls(self, *pair):
+        """`pair`: names of the certificate and the key to be shown, if any."""
         etc = self._ctx.root + "/etc/"
-        names = ("ca.der", "cert.der", "key.der") if with_certificate else ("ca.der",)
         try:
-            return tls.context(*[config.read(etc + name) for name in names])
+            shown = [config.read(etc + name + ".der") for name in pair]
+            return tls.context(config.read(etc + "ca.der"), *shown)
         except ValueError as error:
             raise NetworkError(f"a certificate or key in {etc} can't be read: {error}") from None
 

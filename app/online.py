@@ -6,6 +6,7 @@ import gc
 from micropython import const
 
 from app import states, uptime
+from app.tidy import Tidy
 
 _BUFFER_BYTES = const(4096)
 _EARLY_EVENTS = const(8)
@@ -32,20 +33,22 @@ class Online:
         if self._fault:
             raise self._fault
         if self.wanted() and not self._task:
-            self._open()
+            self.open()
             self._task = asyncio.create_task(self._run())
         elif self._task and not self.wanted():
             self._task.cancel()
             self._task = None
             self._app.board.radio.off()
 
-    def _open(self):
+    def open(self):
+        """Load the network, unless it is."""
         if self.network:
             return
-        from app.network import Network
+        with Tidy():
+            from app.network import Network
 
-        self.buffer = bytearray(_BUFFER_BYTES)
-        self.network = Network(self)
+            self.buffer = bytearray(_BUFFER_BYTES)
+            self.network = Network(self)
         for kind, fields in self._early:
             self.network.event(kind, **fields)
         self._early.clear()
@@ -73,7 +76,9 @@ class Online:
         return self._task is not None
 
     def wanted(self):
-        return self._app.settings.wifi_on and self._app.machine.state in (states.IDLE, states.RECORD)
+        app = self._app
+        may = app.settings.wifi_on and app.settings.wifi_ssid and not (app.page and app.page.holds_radio)
+        return bool(may) and app.machine.state in (states.IDLE, states.RECORD)
 
     def reached(self):
         """For the self-test: whether the broker is reached, None if it need not be."""
@@ -100,12 +105,35 @@ class Online:
             "slot": self.slot,
             "uptime_s": uptime.ms() // 1000,
             "mem_free": gc.mem_free(),
-            "counters": {"sensor_faults": app.safety.faults},
+            "counters": self._counters(),
             "fault": app.safety.fault_code,
         }
 
+    def _counters(self):
+        recorder = self._app.recorder
+        return {
+            "sensor_faults": self._app.safety.faults,
+            "overruns": recorder.overruns if recorder else 0,
+            "overrun_ms": recorder.overrun_ms if recorder else 0,
+        }
+
+    def runtime(self):
+        return self._app.board.runtime
+
     def heartbeat_s(self):
         return self._app.settings.heartbeat_s
+
+    def settings(self):
+        return self._app.settings
+
+    def indicators(self):
+        return self._app.board.indicators
+
+    def show(self):
+        self._app.effects.show()
+
+    def log_lines(self):
+        return self._app.log.lines()
 
     def private(self):
         return self._app.settings.private

@@ -1,8 +1,6 @@
-"""The settings of a device: one table, kept in /etc/settings.json where they differ from their defaults."""
+"""The settings of a device: one table; where they differ from their defaults they are kept (app/settingsfile)."""
 
-from app import config
-
-_PATH = "/etc/settings.json"
+from app.settingsfile import SettingsFile
 
 # name: (default, check, what a valid value is)
 TABLE = {
@@ -10,6 +8,9 @@ TABLE = {
     "wifi_ssid": ("", lambda v: type(v) is str and len(v) <= 32, "text of 32 characters at most"),
     "wifi_key": ("", lambda v: type(v) is str and len(v) <= 64, "text of 64 characters at most"),
     "private": (False, lambda v: type(v) is bool, "true or false"),
+    "pre_event_s": (10, lambda v: type(v) is int and 0 <= v <= 30, "whole seconds from 0 to 30"),
+    "pre_event_on_battery": (False, lambda v: type(v) is bool, "true or false"),
+    "loop_recording": (False, lambda v: type(v) is bool, "true or false"),
     "segment_s": (60, lambda v: type(v) is int and 10 <= v <= 600, "whole seconds from 10 to 600"),
     "record_max_decic": (
         600,
@@ -30,6 +31,9 @@ class Settings:
     wifi_ssid: str
     wifi_key: str
     private: bool
+    pre_event_s: int
+    pre_event_on_battery: bool
+    loop_recording: bool
     segment_s: int
     record_max_decic: int
     long_target_mv: int
@@ -38,35 +42,30 @@ class Settings:
     heartbeat_s: int
 
     def __init__(self, log, root=""):
-        self._path = root + _PATH
+        self._file = SettingsFile(root)
         self._changed = {}
         for name, (default, _, _) in TABLE.items():
             setattr(self, name, default)
-        for name, value in self._stored(log).items():
+        for name, value in self._file.load(log).items():
             try:
                 self._take(name, value)
             except ValueError as error:
                 log.warning(str(error) + ": the default is used")
 
-    def _stored(self, log):
-        if not config.exists(self._path):
-            return {}
-        stored = config.read_json(self._path, None)
-        if type(stored) is not dict:
-            log.warning(self._path + " is not a JSON object: the defaults are used")
-            return {}
-        return stored
-
-    def _take(self, name, value):
-        if name not in TABLE:
+    def check(self, name, value):
+        """ValueError, saying what a valid value is, unless `value` is one of setting `name`."""
+        if type(name) is not str or name not in TABLE:
             raise ValueError(f"no setting {name!r}")
         _, check, words = TABLE[name]
         if not check(value):
             raise ValueError(f"setting {name} is {value!r}, not {words}")
+
+    def _take(self, name, value):
+        self.check(name, value)
         self._changed[name] = value
         setattr(self, name, value)
 
     def change(self, name, value):
         """Set and keep; ValueError says what a valid value is."""
         self._take(name, value)
-        config.write_json(self._path, self._changed)
+        self._file.save(self._changed)

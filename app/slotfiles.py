@@ -10,13 +10,20 @@ def is_right(view, sha256):
     return hashlib.sha256(view).digest() == sha256
 
 
-class Reader:
-    """Chunks of the files in `folder`; the file read last stays open."""
+class _Files:
+    """Files in `folder`; the one used last stays open."""
 
     def __init__(self, folder):
         self._folder = folder
         self._path = self._file = None
 
+    def close(self):
+        if self._file:
+            self._file.close()
+        self._path = self._file = None
+
+
+class Reader(_Files):
     def holds(self, path, offset, view, sha256):
         """Whether the chunk is there, and right. It is in `view` then."""
         return self.read(path, offset, view) and is_right(view, sha256)
@@ -37,11 +44,6 @@ class Reader:
         except OSError:
             return 0
 
-    def close(self):
-        if self._file:
-            self._file.close()
-        self._path = self._file = None
-
     def _open(self, path):
         self.close()
         self._path = path
@@ -51,12 +53,8 @@ class Reader:
             self._file = None
 
 
-class Writer:
-    """Writes into the files of `folder`. A power cut keeps each write that has returned."""
-
-    def __init__(self, folder):
-        self._folder = folder
-        self._path = self._file = None
+class Writer(_Files):
+    """A power cut keeps each write that has returned."""
 
     def put(self, path, offset, view):
         """OSError if it can't be written, as with a full disk."""
@@ -73,11 +71,6 @@ class Writer:
     def remove(self, path):
         self.close()
         os.remove(self._folder + "/" + path)
-
-    def close(self):
-        if self._file:
-            self._file.close()
-        self._path = self._file = None
 
     def _open(self, path):
         self.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.http import Expired, HttpError
+from app.http import Expired, HttpError, ShortBody
 from app.link import Backoff, LinkError
 from app.outcomes import Deferred, Interrupted, Refused
 
@@ -29,7 +29,8 @@ class Source:
     """`read` gives a part of the release to a sink, piece by piece.
 
     A sink says by `want()` how long its next piece is (0: it has all), and is given it by `take(view)`, which
-    is False if the piece is not what it should be. What was taken is not fetched again.
+    is False if the piece is not what it should be. What came is not fetched again, be it half a piece, unless
+    the piece turns out to be wrong.
 
     `defer()` is asked before each piece and gives a reason to stop, or None; `await new_url()` is called when
     the server says that the URL expired.
@@ -40,11 +41,12 @@ class Source:
         self._defer, self._new_url, self._log = defer, new_url, log
         self._backoff = backoff or Backoff(500, 60_000)
         self._tries = 0
-        self._at = 0
+        self._at = 0  # of the piece
+        self._got = 0  # bytes of it that are in the buffer
 
     async def read(self, start, end, sink):
         """Refused if a piece is wrong twice, Interrupted after TRIES without a gain, Deferred."""
-        self._at, wrong_at = start, None
+        self._at, self._got, wrong_at = start, 0, None
         while sink.want():
             try:
                 await self._read_on(end, sink)
@@ -59,13 +61,14 @@ class Source:
                 wrong_at = self._at
 
     async def _read_on(self, end, sink):
-        """From `_at` to `end`, or to before a piece that was wrong."""
-        response = await self._client.get_range(self._url, self._at, end)
+        """From where it stands to `end`, or to before a piece that was wrong."""
+        response = await self._client.get_range(self._url, self._at + self._got, end)
         try:
             while size := sink.want():
                 self._stop_if_deferred()
                 piece = self._view[:size]
-                await response.fill(piece)
+                await self._fill(response, piece)
+                self._got = 0
                 if not sink.take(piece):
                     return
                 self._at += size
@@ -74,6 +77,14 @@ class Source:
                 await asyncio.sleep_ms(0)  # the main loop has a watchdog to feed
         finally:
             await response.end()
+
+    async def _fill(self, response, piece):
+        """The rest of the piece; what came of it is kept when the link is lost."""
+        while self._got < len(piece):
+            came = await response.readinto(piece[self._got :])
+            if not came:
+                raise ShortBody(f"the body ended {len(piece) - self._got} bytes early")
+            self._got += came
 
     async def _recover(self, error):
         self._tries += 1

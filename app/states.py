@@ -51,6 +51,7 @@ class Machine:
         self._effects = effects
         self._log = log
         self._busy = False
+        self.at_ms = 0  # ticks of the key's edge that fired last
 
     def start(self):
         """Enter the first state."""

@@ -1,28 +1,26 @@
-"""A release into the spare slot, and on trial. What runs is left alone until all is there and verified.
+"""A release into the spare slot or partition, and on trial. What runs is left alone until all is there and verified.
 
     envelope, signature, digest, policy -> index -> spare slot unsealed -> chunks -> seal, check -> trial
+                                                    spare partition     -> chunks -> read back   -> trial
 
-Every refusal comes before the spare slot is touched, except for a wrong byte in the payload: its chunk is
-not written, and the slot stays without a seal.
+Every refusal comes before the spare one is touched, except for a wrong byte in the payload: its chunk is
+not written, and a slot stays without a seal.
 In memory: manifest, index (32 bytes a chunk), one buffer of 4 KiB.
 """
 
-import asyncio
+import gc
 
-from app import policy
-from app.chunks import COPY, FETCH, HAVE, Layout, hash_of, runs
-from app.config import make_folders
 from app.outcomes import Deferred, Failed, Refused
-from app.slotfiles import Reader, Writer, is_right
-from app.source import Memory, Source
-from bootloader import bootctl, slots, trust
-from wire import frel
-
-HASH = frel.HASH_SIZE
+from app.source import Source
+from app.tidy import unload
+from bootloader import bootctl, slots
 
 
 class Result:
-    """What an installation took: bytes over the network, chunks in all, and those that needn't be fetched."""
+    """What an installation took: bytes over the network, chunks in all, and those that needn't be fetched.
+
+    `slot` is where it went: "a", "b" or the label of a partition.
+    """
 
     def __init__(self, version, slot, bytes_fetched, chunks, chunks_reused):
         self.version, self.slot = version, slot
@@ -33,154 +31,98 @@ class Device:
     """What an update must know of the device it is for.
 
     `board`: its name; `versions`: {"app", "runtime"} that run, from `slot`; `defer()`: why not now, or None;
-    `buffer`: 4 KiB.
+    `buffer`: 4 KiB; `runtime`: board/runtime's, None where there is one image only.
     """
 
-    def __init__(self, board, versions, slot, defer, buffer, root=""):
+    def __init__(self, board, versions, slot, defer, buffer, root="", runtime=None):
         self.board, self.versions, self.slot, self.defer = board, versions, slot, defer
-        self.buffer, self.root = buffer, root
+        self.buffer, self.root, self.runtime = buffer, root, runtime
 
 
 async def install(device, job, client, new_url, progress, backoff=None, log=print):
-    """Install the release of `job` ({"url", "digest", "forced"}), on trial from the next boot; a Result.
+    """Install the release of `job` ({"url", "digest", "forced", "kind"}), on trial from the next boot; a Result.
 
     `client` is an app/http.Client. `await new_url()` gives a fresh URL, or raises Withdrawn.
     `progress(step, pct)` is called often.
     Raises app/outcomes.UpdateError. A power cut or a lost link at any point: call it again, it goes on.
     """
-    before = client.body_bytes
+    before, kind = client.body_bytes, job.get("kind", "app")
+    if kind not in _KINDS:
+        raise Refused(f"a release of kind {kind} is not known here")
+    if kind == "runtime" and not device.runtime:
+        raise Refused("this board's flash holds one MicroPython only: none can be put beside it")
     source = Source(client, job["url"], device.buffer, device.defer, new_url, backoff, log)
     record = bootctl.load(device.root)
     if record["active"] != device.slot:
         raise Failed(f"slot {device.slot} runs, but the boot record says {record['active']}")
     _stop_if_deferred(device, record)
+    if job.get("action") == "back":
+        from app import back
+
+        version, slot = back.go_back(device, job, record, progress)
+        return Result(version, slot, 0, 0, 0)
     progress("downloading", 0)
     try:
-        manifest, raw, index, payload = await _open(source, device, job, record)
-        spare = slots.spare(record)
-        reused, count = await _fill(source, device, spare, manifest, index, payload, progress)
-        progress("verifying", 100)
-        slots.write_seal(spare, raw, device.root)
-        slots.check(spare, device.root)
+        opened = await _open(source, device, job, record)
+        where, counts, trial = await _KINDS[kind](source, device, job, record, opened, progress)
+    except MemoryError:
+        gc.collect()
+        raise Deferred("memory is short") from None
     except (OSError, slots.SlotError) as error:
-        raise Failed(f"the spare slot could not be written: {error}") from None
+        raise Failed(f"the spare {_PLACES[kind]} could not be written: {error}") from None
     _stop_if_deferred(device, record)
-    bootctl.save(bootctl.start_trial(record, spare, job["digest"]), device.root)
+    bootctl.save(trial, device.root)
     progress("installed", 100)
-    return Result(manifest["version"], spare, client.body_bytes - before, count, reused)
-
-
-def _stop_if_deferred(device, record):
-    reason = "a trial is not over" if record["state"] == "trial" else device.defer()
-    if reason:
-        raise Deferred(reason)
+    return Result(opened[0]["version"], where, client.body_bytes - before, *counts)
 
 
 async def _open(source, device, job, record):
-    """(manifest, its bytes, chunk index, offset of the payload); Refused for all that is wrong with them."""
+    """As open_release. What verifies takes a tenth of the heap, and is gone before the spare slot is filled."""
+    from app.opening import open_release
+
     try:
-        manifest, raw, at = await _verified(source, device)
-    except (frel.FormatError, trust.TrustError) as error:
-        raise Refused(str(error)) from None
-    if frel.digest(raw) != job["digest"]:
-        raise Refused(f"signed, but release {frel.digest(raw)[:16]} instead of {job['digest'][:16]}")
-    reason = policy.refusal(manifest, device.board, device.versions, record["security_floor"], job["forced"])
-    if reason:
-        raise Refused(reason)
-    payload = at + manifest["index"]["size"]
-    index = await _read(source, at, payload)
-    if not is_right(index, bytes.fromhex(manifest["index"]["sha256"])):
-        raise Refused("the chunk index is not the one of the signed manifest")
-    return manifest, raw, index, payload
-
-
-async def _verified(source, device):
-    """(manifest, its bytes, offset of the index) of a release signed for this device."""
-    header = await _read(source, 0, frel.HEADER_SIZE)
-    envelope_len, index_len, payload_len = frel.parse_header(header)
-    at = frel.HEADER_SIZE + envelope_len
-    envelope = await _read(source, frel.HEADER_SIZE, at)
-    manifest, raw = trust.verify_release(envelope, "app", device.root)
-    frel.check_lengths(manifest, index_len, payload_len)
-    return manifest, raw, at
-
-
-async def _read(source, start, end):
-    memory = Memory(end - start, frel.CHUNK)
-    await source.read(start, end, memory)
-    return memory.data
-
-
-class _Chunks:
-    """The sink for chunks `first` to before `end`: each is checked and written where it belongs."""
-
-    def __init__(self, layout, index, writer, first, end, progress):
-        self._layout, self._index, self._writer = layout, index, writer
-        self._number, self._end, self._progress = first, end, progress
-
-    def want(self):
-        return self._layout.at(self._number)[2] if self._number < self._end else 0
-
-    def take(self, view):
-        if not is_right(view, hash_of(self._index, self._number)):
-            return False
-        file, offset, _ = self._layout.at(self._number)
-        self._writer.put(file["path"], offset, view)
-        self._number += 1
-        self._progress("downloading", 100 * self._number // self._layout.count)
-        return True
-
-    async def copy_from(self, running, buffer):
-        """All of them out of the running slot."""
-        while size := self.want():
-            view = memoryview(buffer)[:size]
-            file, offset, _ = self._layout.at(self._number)
-            if not running.read(file["path"], offset, view) or not self.take(view):
-                raise Failed(f"{file['path']} of the running slot changed while it was read")
-            await asyncio.sleep_ms(0)
-
-
-async def _fill(source, device, spare, manifest, index, payload, progress):
-    """Make the files of the spare slot those of the manifest; (chunks not fetched, chunks in all)."""
-    folder = slots.slot_dir(spare, device.root)
-    make_folders(folder + "/")
-    slots.invalidate(spare, device.root)
-    slots.sweep(spare, manifest, device.root)
-    layout = Layout(manifest["files"])
-    running = Reader(slots.slot_dir(device.slot, device.root))
-    present, writer = Reader(folder), Writer(folder)
-    try:
-        states = await _survey(layout, index, present, running, writer, device.buffer)
-        for state, first, end in runs(states):
-            sink = _Chunks(layout, index, writer, first, end, progress)
-            if state == COPY:
-                await sink.copy_from(running, device.buffer)
-            elif state == FETCH:
-                start, stop = layout.span(first, end)
-                await source.read(payload + start, payload + stop, sink)
-        for file in manifest["files"]:
-            if not file["size"]:
-                writer.make_empty(file["path"])
+        return await open_release(source, device, job, record)
     finally:
-        for files in (present, running, writer):
-            files.close()
-    return layout.count - sum(state == FETCH for state in states), layout.count
+        unload(*_VERIFYING)
 
 
-async def _survey(layout, index, present, running, writer, buffer):
-    """The state of each chunk, a byte each. A file too long for its new content is removed: none can be cut."""
-    states = bytearray(layout.count)
-    for number in range(layout.count):
-        file, offset, length = layout.at(number)
-        path, view, sha256 = file["path"], memoryview(buffer)[:length], hash_of(index, number)
-        if not offset and present.size(path) > file["size"]:
-            writer.remove(path)
-        if present.holds(path, offset, view, sha256):
-            states[number] = HAVE
-        elif running.holds(path, offset, view, sha256):
-            states[number] = COPY
-        else:
-            states[number] = FETCH
-        await asyncio.sleep_ms(0)
-    present.close()
-    return states
+async def _app(source, device, job, record, opened, progress):
+    """(slot, (chunks, chunks reused), boot record with its trial)."""
+    from app.fill import fill
+
+    manifest, raw, index, payload = opened
+    spare = slots.spare(record)
+    reused, count = await fill(source, device, spare, manifest, index, payload, progress)
+    progress("verifying", 100)
+    slots.write_seal(spare, raw, device.root)
+    try:
+        slots.check(spare, device.root)
+    except slots.SlotError:
+        slots.invalidate(spare, device.root)
+        raise
+    return spare, (count, reused), bootctl.start_trial(record, spare, job["digest"])
+
+
+async def _runtime(source, device, job, record, opened, progress):
+    """The same with a partition."""
+    from app import runtime
+    from bootloader import runtime as loader
+
+    manifest, _, index, payload = opened
+    reused, count = await runtime.fill(source, device, manifest, index, payload, progress)
+    label, previous = device.runtime.spare, device.runtime.label
+    trial = loader.start_trial(record, label, previous, manifest["security_version"], job["digest"])
+    return label, (count, reused), trial
+
+
+_KINDS = {"app": _app, "runtime": _runtime}
+_VERIFYING = (
+    "app.opening", "app.policy", "bootloader.trust", "bootloader.comb", "bootloader.p256", "wire.trust", "wire.dsse",
+)  # fmt: skip
+_PLACES = {"app": "slot", "runtime": "partition"}
+
+
+def _stop_if_deferred(device, record):
+    reason = "a trial is not over" if bootctl.on_trial(record) else device.defer()
+    if reason:
+        raise Deferred(reason)

@@ -1,40 +1,53 @@
-"""WAV files of 16-bit PCM whose header is always true up to the last sync: a pulled battery costs what came after."""
+"""A WAV segment. Its header is true up to the last sync: a pulled battery costs what came after."""
 
-import struct
+import hashlib
 
 from micropython import const
 
-HEADER_BYTES = const(44)
+from app import segment
+from wire import wav
+from wire.recordings import RATE_HZ
+
+_MOST_BYTES = const(0x7FFFFF00)  # some players read the size as signed
 
 
-def header(rate_hz, data_bytes):
-    """RIFF/WAVE header, mono, 16 bit (Microsoft, Multimedia Programming Interface 1.0, chapter 3)."""
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", data_bytes + HEADER_BYTES - 8, b"WAVE",
-        b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16,
-        b"data", data_bytes,
-    )  # fmt: skip
+class WavFile(segment.Segment):
+    suffix = ".wav"
+    frames = 0
 
-
-class WavFile:
-    def __init__(self, path, rate_hz):
-        self._file = open(path, "wb")  # noqa: SIM115  # until close()
-        self._rate_hz = rate_hz
-        self.data_bytes = 0
+    def __init__(self, path, shape=None):
+        super().__init__(path)
+        self.sound_bytes = 0
         self.sync()
 
-    def write(self, samples):
-        self._file.write(samples)
-        self.data_bytes += len(samples)
+    @property
+    def full(self):
+        return self.sound_bytes >= _MOST_BYTES
+
+    def write_sound(self, view):
+        self._file.write(view)
+        self._hash.update(view)
+        self.sound_bytes += len(view)
 
     def sync(self):
         """Make what was written so far last."""
-        self._file.seek(0)
-        self._file.write(header(self._rate_hz, self.data_bytes))
-        self._file.flush()
-        self._file.seek(0, 2)
+        segment.put_header(self._file, wav.header(RATE_HZ, self.sound_bytes))
 
     def close(self):
-        self.sync()
-        self._file.close()
+        self._end(wav.header(RATE_HZ, self.sound_bytes))
+
+
+async def repair(file, size, shape, buffer):
+    """Make an open file of `size` bytes true; its facts as `segment.facts`, None if nothing is in it."""
+    head = bytes(segment.read_at(file, 0, min(size, wav.HEADER_BYTES), buffer))
+    said = wav.sound_bytes(head) or 0
+    have = max(size - wav.HEADER_BYTES, said) & ~1
+    if have <= 0:
+        return None
+    segment.reach(file, size, wav.HEADER_BYTES + have)
+    head = wav.header(RATE_HZ, have)
+    segment.put_header(file, head)
+    digest = hashlib.sha256()
+    await segment.hash_rest(file, wav.HEADER_BYTES, wav.HEADER_BYTES + have, digest, buffer)
+    digest.update(head)
+    return segment.facts(digest.digest(), have, 0)
