@@ -9,18 +9,21 @@ import ipaddress
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DEVICE_DAYS = 90
+RENEW_DAYS = 60  # after so many a device asks for the next
 SERVER_DAYS = 825
 CA_DAYS = 3650
+CRL_DAYS = 7  # a list is renewed daily; a broker refuses everybody once the one that it has ran out
 CLOCK_SKEW = dt.timedelta(hours=1)  # of devices, behind us
 
 _DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,63}")
@@ -59,11 +62,16 @@ def make_authority(name: str = "Fieldrec CA") -> Authority:
 
 def load_authority(certificate: Path, key: Path) -> Authority:
     """Reads PEM files; raises ValueError if key and certificate don't belong together."""
-    loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
-    authority = x509.load_pem_x509_certificate(certificate.read_bytes())
-    if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != authority.public_key():
-        raise ValueError(f"{key} is not the key of {certificate}")
-    return Authority(authority, loaded)
+    return authority(certificate.read_bytes(), key.read_bytes(), str(key))
+
+
+def authority(certificate_pem: bytes, key_pem: bytes, name: str) -> Authority:
+    """Of PEM; raises ValueError, with `name` for the key, if they don't belong together."""
+    loaded = serialization.load_pem_private_key(key_pem, password=None)
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != certificate.public_key():
+        raise ValueError(f"{name} is not the key of the CA's certificate")
+    return Authority(certificate, loaded)
 
 
 def server_certificate(ca: Authority, hosts: tuple[str, ...]) -> tuple[bytes, bytes]:
@@ -88,7 +96,7 @@ def sign_device_csr(csr_der: bytes, device_id: str, ca: Authority) -> bytes:
         csr = x509.load_der_x509_csr(csr_der)
         key, names = csr.public_key(), csr.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         signed = csr.is_signature_valid
-    except (ValueError, InvalidSignature, x509.InvalidVersion) as error:
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise CsrError(f"can't be read: {error}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise CsrError("its key is not P-256")
@@ -101,6 +109,26 @@ def sign_device_csr(csr_der: bytes, device_id: str, ca: Authority) -> bytes:
     return leaf.public_bytes(serialization.Encoding.DER)
 
 
+def revocation_list(
+    ca: Authority, revoked: Iterable[tuple[int, dt.datetime]], number: int, now: dt.datetime
+) -> x509.CertificateRevocationList:
+    """Signed by the CA; `revoked` has serial number and time of each. `number` rises from list to list."""
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
+    entries = [
+        x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at).build()
+        for serial, at in revoked
+    ]
+    builder = (
+        x509.CertificateRevocationListBuilder(revoked_certificates=entries)  # one by one is quadratic
+        .issuer_name(ca.certificate.subject)
+        .last_update(now - CLOCK_SKEW)
+        .next_update(now + dt.timedelta(days=CRL_DAYS))
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(issuer, critical=False)
+    )
+    return builder.sign(ca.key, hashes.SHA256())
+
+
 def write_secret(path: Path, data: bytes) -> None:
     """Makes or replaces a file that only its owner may read; a crash leaves the old one or the new one."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
@@ -109,7 +137,7 @@ def write_secret(path: Path, data: bytes) -> None:
     new.replace(path)
 
 
-def pem(certificate: x509.Certificate) -> bytes:
+def pem(certificate: x509.Certificate | x509.CertificateRevocationList) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 

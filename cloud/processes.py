@@ -17,8 +17,10 @@ from cloud import pki
 from cloud.embedded import ports, process
 from cloud.embedded.broker import Broker
 from cloud.embedded.etcd import Etcd
-from cloud.embedded.material import SERVICES, Material
+from cloud.embedded.material import CONNECTIONS, SERVICES, Material
+from cloud.embedded.mosquitto import KEEPER, Mosquitto
 from cloud.embedded.objects import Objects
+from cloud.embedded.portal import Portal
 from cloud.embedded.postgres import Postgres
 from cloud.embedded.python import Service
 from cloud.embedded.redis import Redis
@@ -26,6 +28,9 @@ from cloud.embedded.server import Server
 from cloud.settings import Settings
 
 BASE_PORT = 8443
+BROKERS = ("embedded", "mosquitto")
+WITH_DASHBOARD = (*SERVICES, "dashboard")
+ALL = (*WITH_DASHBOARD, "portal")
 
 # what an embedded server stands in for: it isn't started if the environment names a real one
 STANDS_FOR = {
@@ -73,7 +78,8 @@ class Cloud:
 
     `keys` is a folder with roots.json and keyring.json, DATA/keys by default; `base_port` None takes free
     ports; `given` are variables (FIELDREC_...) that name real servers to be used instead; `durable` False
-    makes the stores faster and a power cut fatal, for tests; with no `services` there are the stores alone.
+    makes the stores faster and a power cut fatal, for tests; with no `services` there are the stores alone;
+    `broker` is one of BROKERS.
     """
 
     def __init__(
@@ -84,13 +90,15 @@ class Cloud:
         base_port: int | None = None,
         given: Mapping[str, str] | None = None,
         durable: bool = True,
-        services: Iterable[str] = SERVICES,
+        services: Iterable[str] = ALL,
+        broker: str = BROKERS[0],
         progress: Progress = lambda server, state: None,
     ) -> None:
         self.data = data.resolve()
         self.keys = (keys or self.data / "keys").resolve()
         self.base_port, self.given, self.durable = base_port, dict(given or {}), durable
         self.service_names, self.progress = tuple(services), progress
+        self.broker = broker
         self.material = Material(self.data)
         self.stages: list[list[Server]] = []
         self.ports: dict[str, int] = {}
@@ -120,10 +128,9 @@ class Cloud:
     @property
     def urls(self) -> dict[str, str]:
         """Where everything is, without a secret in it."""
-        public = {
-            name: f"https://127.0.0.1:{self.ports[name]}" for name in ("registration", "ota", "objects")
-        }
+        public = {name: f"https://127.0.0.1:{self.ports[name]}" for name in (*WITH_DASHBOARD, "objects")}
         return public | {
+            "portal": f"http://127.0.0.1:{self.ports['portal']}",
             "mqtt": f"mqtts://127.0.0.1:{self.ports['broker']}",
             "postgres": f"postgresql://fieldrec@127.0.0.1:{self.ports['postgres']}/fieldrec",
             "redis": f"redis://127.0.0.1:{self.ports['redis']}/0",
@@ -177,7 +184,10 @@ class Cloud:
 
     def environ_of(self, service: str) -> dict[str, str]:
         """The FIELDREC_ variables of one service; the CA's key is for registration alone."""
-        certificate, key = self.material.service(service)
+        made = self.material
+        certificate, key = (
+            made.service(service) if service in SERVICES else made.server
+        )  # no broker for the others
         own = {"FIELDREC_MQTT_CERT": str(certificate), "FIELDREC_MQTT_KEY": str(key)}
         if service == "registration":
             own["FIELDREC_CA_KEY"] = str(self.material.ca_key)
@@ -210,23 +220,37 @@ class Cloud:
         self.ports = ports.choose(self.base_port, self.data / "ports.json")
         stores = self._stores()
         self.environ = self._environ(stores)
-        services: list[Server] = [
-            Service(name, self.data, self.ports[name], self.environ_of(name)) for name in self.service_names
-        ]
+        services = [self._service(name) for name in self.service_names]
         wanted = [store for name, store in stores.items() if STANDS_FOR[name] not in self.given]
         self.stages = [wanted, services]
 
+    def _service(self, name: str) -> Server:
+        port = self.ports[name]
+        if name == "portal":
+            made = self.material
+            return Portal(self.data, port, self.urls["dashboard"], made.ca, made.server)
+        return Service(name, self.data, port, self.environ_of(name))
+
     def _stores(self) -> dict[str, Server]:
         data, at, made = self.data, self.ports, self.material
-        secret, service = made.secret_file("objects"), made.service(SERVICES[0])
-        servers = (
-            Postgres(data, at["postgres"], made.secret("postgres"), durable=self.durable),
+        secret = made.secret_file("objects")
+        postgres = Postgres(data, at["postgres"], made.secret("postgres"), durable=self.durable)
+        servers: tuple[Server, ...] = (
+            postgres,
             Redis(data, at["redis"], made.secret("redis")),
             Etcd(data, at["etcd"], at["etcd_peer"], durable=self.durable),
-            Broker(data, at["broker"], *made.server, made.ca, service),
+            self._broker(self.given.get(STANDS_FOR["postgres"], postgres.url)),
             Objects(data, at["objects"], secret, *made.server, made.ca),
         )
         return {server.name: server for server in servers}
+
+    def _broker(self, postgres_url: str) -> Broker:
+        made = self.material
+        client = made.service(KEEPER if self.broker == "mosquitto" else SERVICES[0])
+        common = (self.data, self.ports["broker"], *made.server, made.ca, client, made.crl)
+        if self.broker == "mosquitto":
+            return Mosquitto(*common, services=CONNECTIONS, postgres_url=postgres_url)
+        return Broker(*common)
 
     def _environ(self, stores: Mapping[str, Server]) -> dict[str, str]:
         certificate, key = self.material.server
@@ -237,17 +261,22 @@ class Cloud:
             "mqtt_host": "127.0.0.1",
             "mqtt_port": self.ports["broker"],
             "ca_cert": self.ca,
+            "crl_file": self.material.crl,
             "tls_cert": certificate,
             "tls_key": key,
             "objects_url": stores["objects"].folder.as_uri(),
             "objects_public_url": stores["objects"].url,
             "objects_key_file": self.material.secret_file("objects"),
             "admin_token_file": self.material.secret_file("admin-token"),
+            "metrics_token_file": self.material.secret_file("metrics-token"),
             "roots": self.keys / "roots.json",
             "keyring": self.keys / "keyring.json",
             "registration_port": self.ports["registration"],
             "ota_port": self.ports["ota"],
+            "dashboard_port": self.ports["dashboard"],
         }
+        if self.broker == "mosquitto":
+            values["mqtt_share_file"] = self.material.secret_file("mqtt-share")
         return {f"FIELDREC_{name.upper()}": str(value) for name, value in values.items()}
 
     def _each(self, stage: list[Server], do: Callable[[Server], None]) -> None:

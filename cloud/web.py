@@ -1,14 +1,15 @@
-"""What the HTTP side of every service shares: the admin token, and refusals as `{"error": words}`."""
+"""What the HTTP side of every service shares: its app, and refusals as `{"error": words}`."""
 
-import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+
+from cloud.bodies import BodyLimit
+from cloud.changes import TellChanges
 
 Clock = Callable[[], datetime]
 
@@ -33,6 +34,8 @@ class Refused(Exception):
 def new_app(title: str, lifespan: Callable) -> FastAPI:
     """An app without the open documentation pages, whose refusals all have one form."""
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(TellChanges)
     app.add_exception_handler(Refused, lambda _, e: _error(e.status, e.words))
     app.add_exception_handler(HTTPException, lambda _, e: _error(e.status_code, str(e.detail)))
     app.add_exception_handler(RequestValidationError, lambda _, e: _error(422, _first(e)))
@@ -46,12 +49,3 @@ def _error(status: int, words: str) -> JSONResponse:
 def _first(error: RequestValidationError) -> str:
     wrong = error.errors()[0]
     return f"{'.'.join(str(each) for each in wrong['loc'])}: {wrong['msg']}"
-
-
-def _need_admin(request: Request, authorization: Annotated[str, Header()] = "") -> None:
-    wanted = f"Bearer {request.app.state.settings.admin_token}"
-    if not hmac.compare_digest(authorization.encode(), wanted.encode()):
-        raise Refused(401, "needs the header Authorization: Bearer TOKEN with the admin's token")
-
-
-ADMIN = [Depends(_need_admin)]

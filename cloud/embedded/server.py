@@ -29,6 +29,7 @@ class Server(ABC):
     """
 
     stop_signal = signal.SIGTERM
+    ready_timeout_s: float = READY_TIMEOUT_S
     user: process.User | None = None
 
     def __init__(self, name: str, data: Path, port: int) -> None:
@@ -83,7 +84,7 @@ class Server(ABC):
         )
         process.remember(self.pid_file, self.process.pid, self.stop_signal)
         try:
-            self._wait(begun + READY_TIMEOUT_S)
+            self._wait(begun + self.ready_timeout_s)
         except BaseException:
             self.stop()
             raise

@@ -95,6 +95,7 @@ def _answer(store: FolderStore, request: Request) -> Response:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--folder", type=Path, required=True)
     for name in ("secret", "certificate", "key"):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="FILE")
@@ -103,7 +104,7 @@ def main() -> None:
     store = FolderStore(given.folder, given.secret.read_bytes(), f"https://127.0.0.1:{given.port}")
     uvicorn.run(
         create_app(store),
-        host="127.0.0.1",
+        host=given.listen,
         port=given.port,
         ssl_certfile=given.certificate,
         ssl_keyfile=given.key,

@@ -1,17 +1,25 @@
-"""The OTA service as an ASGI app: `uvicorn --factory cloud.ota.app:create_app`."""
+"""The OTA service as an ASGI app: `python -m cloud.serve ota`."""
 
 import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from fastapi import FastAPI, Request
 
+from cloud import trust
 from cloud.bus import Bus
+from cloud.changes import Changes
 from cloud.db import database
+from cloud.limits import Limits
+from cloud.liveconfig import LiveConfig
 from cloud.objects import open_store
-from cloud.ota import campaigns, releases
+from cloud.observe import fleet
+from cloud.observe.watch import watch
+from cloud.ota import campaigns, history, moves, releases, stores, why
+from cloud.ota.again import tell_again
+from cloud.ota.ddi import routes as ddi
 from cloud.ota.jobs import TOPICS, Jobs, Notifier
 from cloud.ota.leader import LEASE_S, Election
 from cloud.ota.scheduler import ROLE, Scheduler
@@ -35,9 +43,11 @@ def create_app(
     app = new_app("Fieldrec OTA", _lifespan)
     app.state.settings = settings or Settings.from_env(os.environ)
     app.state.clock, app.state.client_id, app.state.lease_s = clock, client_id, lease_s
-    app.include_router(releases.router)
-    app.include_router(campaigns.router)
+    for part in (releases, stores, campaigns, moves, why, history):
+        app.include_router(part.router)
+    app.include_router(ddi.whole)
     app.add_api_route("/health", health)
+    watch(app, "ota", fleet.OTA)
     return app
 
 
@@ -53,15 +63,28 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         f"{socket.gethostname()}:{os.getpid()}:{state.client_id}",
         state.wake,
         state.lease_s,
+        trust.context(settings.ca_cert),
     )
-    async with database(settings.postgres_url) as state.pool:
-        notifier = Notifier(state.pool, state.bus, state.objects, clock)
-        state.jobs = Jobs(state.pool, notifier, clock, state.wake)
-        scheduler = Scheduler(state.pool, state.election, notifier, clock, state.wake)
+    async with (
+        database(settings.postgres_url) as state.pool,
+        aclosing(Limits(settings.redis_url)) as state.limits,
+        aclosing(Changes(settings.redis_url)) as state.changes,
+    ):
+        state.live = LiveConfig(settings, state.limits.follow)
+        notifier = Notifier(state.pool, state.bus, state.objects, clock, lambda: state.live["url_life_s"])
+        tell = state.changes.publish
+        state.jobs = Jobs(state.pool, notifier, clock, state.wake, tell)
+        scheduler = Scheduler(state.pool, state.election, notifier, clock, state.wake, tell)
         async with (
             state.bus.running(state.jobs.handle),
             background(state.election.run(), "campaign election"),
             background(scheduler.run(), "campaign scheduler"),
+            background(
+                tell_again(state.pool, state.bus, notifier, lambda: state.election.revision is not None),
+                "reminder of open jobs",
+            ),
+            background(state.live.run(), "watch of the configuration"),
+            background(state.changes.run(), "teller of changes"),
         ):
             yield
 

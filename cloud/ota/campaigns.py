@@ -1,234 +1,238 @@
-"""Campaigns: made, looked at, paused, resumed and aborted here; moved on by the scheduler."""
+"""Campaigns: made, tried dry and looked at here; stopped and let go in moves.py, moved on by the scheduler."""
 
-import math
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Query, Request
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel, Field, model_validator
 
+from cloud.access import OPERATE, READ
 from cloud.db import Connection, audit
-from cloud.ota.scheduler import cancel_queued
-from cloud.web import ADMIN, Refused
+from cloud.observe import tracing
+from cloud.ota.choice import Selection, Target, look, release_of, target_of
+from cloud.ota.wanted import Group, NewCampaign, ends_of, sizes_of
+from cloud.web import Refused
 
-IDS_MAX = 100_000
+__all__ = ["Group", "NewCampaign", "ends_of", "router"]
+
 JOBS_SHOWN = 1000
+LISTED = 100
+IDS_AUDITED = 100
 
-Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-CampaignId = Annotated[int, Field(ge=1, lt=2**63)]
+CampaignId = Annotated[int, Path(ge=1, lt=2**63)]
+JobStatus = Literal[
+    "QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"
+]
 
-router = APIRouter(prefix="/v1/campaigns", dependencies=ADMIN)
-
-
-class Filter(BaseModel, extra="forbid"):
-    """What is left out excludes nobody."""
-
-    board: Word | None = None
-    version: Word | None = None  # what the device runs now, of the release's kind
-    ids: Annotated[list[Word], Field(min_length=1, max_length=IDS_MAX)] | None = None
+router = APIRouter(prefix="/v1/campaigns")
 
 
-class Group(BaseModel, extra="forbid"):
-    """So many devices, or a share of those that the groups before it have left."""
-
-    name: Word
-    count: Annotated[int, Field(ge=1, le=10**9)] | None = None
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> "Group":
-        if (self.count is None) == (self.share is None):
-            raise ValueError(f"group {self.name!r} needs a count or a share, and not both")
-        return self
-
-
-class NewCampaign(BaseModel, extra="forbid"):
-    release: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    filter: Filter = Filter()
-    groups: Annotated[list[Group], Field(min_length=1, max_length=20)]
-    success_threshold: Share = 1.0  # of a group's jobs, to go on to the next
-    error_threshold: Share = 0.1  # of a group's jobs, to halt
-    step_timeout_s: Annotated[int, Field(ge=1, le=30 * 86400)] = 600
-    forced: bool = False
-    deadline_s: Annotated[int, Field(ge=1, le=366 * 86400)] | None = None
-
-
-class Why(BaseModel, extra="forbid"):
-    why: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
-
-
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=OPERATE)
 async def create(asked: NewCampaign, request: Request) -> dict:
-    state, now = request.app.state, request.app.state.clock()
+    """It runs at once, or is PENDING until others have approved it, where the release's kind needs that."""
+    state, now, who = request.app.state, request.app.state.clock(), request.state.who.name
     async with state.pool.connection() as connection:
-        release = await _release(connection, asked.release)
-        campaign = await _insert(connection, asked, now)
-        devices = await _choose_members(connection, campaign, asked, release)
-        why = f"{release['name']} {release['version']} for {devices} devices"
-        await audit(connection, now, "admin", "campaign.created", f"campaign:{campaign}", why)
+        target, policy = await _allowed(connection, asked)
+        found = await look(connection, target, asked.filter)
+        if found.fit == 0 and not asked.open_ended:
+            raise Refused(422, _nobody(target, found))
+        campaign = await _insert(connection, asked, policy["approvals"], now, who)
+        sizes = sizes_of(asked.groups, found.fit)
+        await connection.cursor().executemany(_INSERT_GROUP, _group_rows(campaign, asked.groups, sizes))
+        why = f"{target.name} {target.version} for {sum(sizes)} devices"
+        await audit(connection, now, who, "campaign.created", f"campaign:{campaign}", why, None, _kept(asked))
     state.wake.set()
     return {"id": campaign}
 
 
-@router.get("/{campaign}")
-async def read(campaign: CampaignId, request: Request) -> dict:
+@router.post("/dry-run", dependencies=OPERATE)
+async def dry_run(asked: NewCampaign, request: Request) -> dict:
+    """What `create` would find now; nothing is kept. Hours are what the groups' rates alone take."""
     async with request.app.state.pool.connection() as connection:
-        found = await (await connection.execute(_CAMPAIGN, [campaign])).fetchone()
-        if found is None:
-            raise Refused(404, f"there is no campaign {campaign}")
+        target, policy = await _allowed(connection, asked)
+        found = await look(connection, target, asked.filter)
+    sizes = sizes_of(asked.groups, found.fit)
+    groups = [
+        {"name": group.name, "size": size, "hours": _hours(group, size)}
+        for group, size in zip(asked.groups, sizes, strict=True)
+    ]
+    return {
+        "release": f"{target.name} {target.version}",
+        "devices": sum(sizes),
+        "not_in_a_group": found.fit - sum(sizes),
+        "approvals": policy["approvals"],
+        "groups": groups,
+        "left_out": left_out(found),
+    }
+
+
+@router.get("", dependencies=READ)
+async def campaigns(request: Request, before: Annotated[int, Query(ge=1, lt=2**63)] = 2**63 - 1) -> dict:
+    """The newest first; `next` is the `before` of the following page, or null."""
+    async with request.app.state.pool.connection() as connection:
+        rows = await (await connection.execute(_LIST, [before, LISTED])).fetchall()
+    return {"campaigns": rows, "next": rows[-1]["id"] if len(rows) == LISTED else None}
+
+
+@router.get("/{campaign}", dependencies=READ)
+async def read(campaign: CampaignId, request: Request) -> dict:
+    """With the first of its jobs; all of them come in pages from /jobs."""
+    async with request.app.state.pool.connection() as connection:
+        await connection.execute(ONE_MOMENT)
+        found = await _found(connection, campaign)
         groups = await (await connection.execute(_GROUPS, [campaign])).fetchall()
-        jobs = await (await connection.execute(_JOBS, [campaign, JOBS_SHOWN])).fetchall()
-    return {**found, "groups": groups, "jobs": jobs}
+        jobs = await (await connection.execute(_JOBS, {"campaign": campaign, "limit": JOBS_SHOWN})).fetchall()
+        approvals = await (await connection.execute(_APPROVALS, [campaign])).fetchall()
+    return {**found, "groups": groups, "jobs": jobs, "approved": approvals}
 
 
-@router.post("/{campaign}/{action}")
-async def change(
+@router.get("/{campaign}/jobs", dependencies=READ)
+async def jobs(
     campaign: CampaignId,
-    action: Literal["abort", "pause", "resume"],
     request: Request,
-    body: Why | None = None,
+    status: JobStatus | None = None,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> dict:
-    state, now = request.app.state, request.app.state.clock()
-    async with state.pool.connection() as connection:
-        after = await _move(connection, campaign, action, now)
-        why = body.why if body else ""
-        await audit(connection, now, "admin", f"campaign.{after}", f"campaign:{campaign}", why)
-        if after == "ABORTED":
-            await cancel_queued(connection, campaign, now, "admin")
-        if after == "RUNNING":  # who asked meanwhile was told that there is nothing
-            await connection.execute(_TELL_AGAIN, [campaign])
-    state.wake.set()
-    return {"id": campaign, "status": after}
+    """In order of their numbers; `next` is the `after` of the following page, or null."""
+    async with request.app.state.pool.connection() as connection:
+        await _found(connection, campaign)
+        page = {"campaign": campaign, "status": status, "after": after, "limit": JOBS_SHOWN}
+        rows = await (await connection.execute(_JOBS_PAGE, page)).fetchall()
+    return {"jobs": rows, "next": int(rows[-1]["job"]) if len(rows) == JOBS_SHOWN else None}
 
 
-MOVES = {
-    "abort": (("RUNNING", "PAUSED"), "ABORTED"),
-    "pause": (("RUNNING",), "PAUSED"),
-    "resume": (("PAUSED",), "RUNNING"),
-}
+def _kept(asked: NewCampaign) -> dict:
+    """For the audit log; of very many ids only how many they are."""
+    kept = asked.model_dump(mode="json", exclude_none=True)
+    if len(ids := kept["filter"].get("ids", [])) > IDS_AUDITED:
+        kept["filter"]["ids"] = f"{len(ids)} devices"
+    return kept
 
 
-async def _move(connection: Connection, campaign: int, action: str, now: datetime) -> str:
-    rows = await connection.execute("SELECT status FROM campaigns WHERE id = %s FOR UPDATE", [campaign])
-    row, (before, after) = await rows.fetchone(), MOVES[action]
-    if row is None:
-        raise Refused(404, f"there is no campaign {campaign}")
-    if row["status"] not in before:
-        raise Refused(409, f"campaign {campaign} is {row['status']}: only {' or '.join(before)} can {action}")
-    await connection.execute(
-        "UPDATE campaigns SET status = %s, ended_at = %s WHERE id = %s",
-        [after, now if after == "ABORTED" else None, campaign],
-    )
-    return after
+def left_out(found: Selection) -> list[dict]:
+    ordered = sorted(found.left_out.items(), key=lambda each: -each[1][0])
+    return [{"why": why, "devices": n, "example": example} for why, (n, example) in ordered]
 
 
-async def _release(connection: Connection, digest: str) -> dict:
-    rows = await connection.execute("SELECT * FROM releases WHERE digest = %s", [digest])
-    if row := await rows.fetchone():
-        return row
-    raise Refused(404, f"there is no release {digest}")
+def _nobody(target: Target, found: Selection) -> str:
+    words = f"no device that the filter selects needs {target.name} {target.version}"
+    reasons = [f"{each['devices']}: {each['why']}" for each in left_out(found)[:5]]
+    return f"{words} ({'; '.join(reasons)})" if reasons else words
 
 
-async def _insert(connection: Connection, asked: NewCampaign, now: datetime) -> int:
+def _hours(group: Group, size: int) -> float | None:
+    return round(size / group.rate_per_min / 60, 2) if group.rate_per_min else None
+
+
+async def _allowed(connection: Connection, asked: NewCampaign) -> tuple[Target, dict]:
+    """(the release, its kind's policy) of a campaign that may be made."""
+    release = await release_of(connection, asked.release)
+    name = f"{release['name']} {release['version']}"
+    rows = await connection.execute("SELECT * FROM policies WHERE kind = %s", [release["kind"]])
+    policy = await rows.fetchone()
+    assert policy  # one for each kind is made by a migration
+    if release["status"] == "WITHDRAWN":
+        raise Refused(409, f"{name} was withdrawn: {release['status_why'] or 'no reason was given'}")
+    if policy["promoted_only"] and release["status"] != "PROMOTED":
+        raise Refused(
+            409, f"{name} has to be promoted first, so says the policy of {release['kind']} releases"
+        )
+    return target_of(release, asked.forced), policy
+
+
+async def _insert(connection: Connection, asked: NewCampaign, approvals: int, now: datetime, who: str) -> int:
     deadline = now + timedelta(seconds=asked.deadline_s) if asked.deadline_s else None
     row = asked.model_dump(exclude={"filter", "groups"})
     row |= {"filter": Jsonb(asked.filter.model_dump(exclude_none=True)), "deadline": deadline, "now": now}
-    return await _one(connection, _INSERT, row)
+    row |= {"approvals": approvals, "status": "PENDING" if approvals else "RUNNING", "who": who}
+    row |= {"trace": tracing.current()}
+    (made,) = await (await connection.execute(_INSERT, row)).fetchall()
+    return made["id"]
 
 
-async def _one(connection: Connection, statement: str, params: dict) -> int:
-    """The column `one` of the only row."""
-    (row,) = await (await connection.execute(statement, params)).fetchall()
-    return row["one"]
+def _group_rows(campaign: int, groups: list[Group], sizes: list[int]) -> list[dict[str, Any]]:
+    return [
+        group.model_dump(exclude={"window"})
+        | {"campaign": campaign, "number": number, "size": size}
+        | {"start": group.window and group.window.start, "end": group.window and group.window.end}
+        for number, (group, size) in enumerate(zip(groups, sizes, strict=True))
+    ]
 
 
-async def _choose_members(connection: Connection, campaign: int, asked: NewCampaign, release: dict) -> int:
-    """Fill the groups, all by SQL; returns how many devices they have."""
-    match = {"campaign": campaign, "forced": asked.forced, **asked.filter.model_dump()}
-    match |= {"boards": release["boards"], "kind": release["kind"], "to": release["version"]}
-    total = await _one(connection, f"SELECT count(*) AS one FROM ({_MATCH}) m", match)
-    if total == 0:
-        raise Refused(422, f"no device that the filter selects needs {release['name']} {release['version']}")
-    ends = ends_of(asked.groups, total)
-    sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    groups = {"numbers": list(range(len(ends))), "names": [group.name for group in asked.groups]}
-    groups |= {"sizes": sizes, "ends": ends}
-    for statement in (_INSERT_GROUPS, _INSERT_MEMBERS):
-        await connection.execute(statement, match | groups)
-    return ends[-1]
+async def _found(connection: Connection, campaign: int) -> dict:
+    row = await (await connection.execute(_CAMPAIGN, [campaign])).fetchone()
+    if row is None:
+        raise Refused(404, f"there is no campaign {campaign}")
+    return row
 
 
-def ends_of(groups: list[Group], total: int) -> list[int]:
-    """Where each group ends in the order of `total` devices. A share is rounded up."""
-    ends, end = [], 0
-    for group in groups:
-        left = total - end
-        end += min(group.count or math.ceil(round((group.share or 0) * left, 6)), left)
-        ends.append(end)
-    return ends
-
+ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"  # groups and jobs that go together
 
 _INSERT = """
-INSERT INTO campaigns (release_digest, filter, success_threshold, error_threshold, step_timeout_s, forced,
-                       deadline, status, created_at)
-VALUES (%(release)s, %(filter)s, %(success_threshold)s, %(error_threshold)s, %(step_timeout_s)s, %(forced)s,
-        %(deadline)s, 'RUNNING', %(now)s)
-RETURNING id AS one
+INSERT INTO campaigns (release_digest, filter, success_threshold, error_threshold, error_after, step_timeout_s,
+    deferral_timeout_s, forced, deadline, retries, rollback, approvals, status, created_by, created_at, trace)
+VALUES (%(release)s, %(filter)s, %(success_threshold)s, %(error_threshold)s, %(error_after)s, %(step_timeout_s)s,
+    %(deferral_timeout_s)s, %(forced)s, %(deadline)s, %(retries)s, %(rollback)s, %(approvals)s, %(status)s, %(who)s,
+    %(now)s, %(trace)s)
+RETURNING id
 """
 
-# Those online come first, so that a canary sings; beyond that the order is fixed, but nobody's choice.
-_MATCH = """
-SELECT id, row_number() OVER (ORDER BY online DESC, md5(%(campaign)s::text || id), id) AS place
-FROM (
-    SELECT d.id, coalesce(p.online, false) AS online,
-        CASE %(kind)s WHEN 'app' THEN d.app_version ELSE d.runtime_version END AS version
-    FROM devices d LEFT JOIN presence p ON p.device_id = d.id
-    WHERE d.board = ANY(%(boards)s)
-        AND (%(board)s::text IS NULL OR d.board = %(board)s)
-        AND (%(ids)s::text[] IS NULL OR d.id = ANY(%(ids)s))
-) d
-WHERE (%(version)s::text IS NULL OR version = %(version)s) AND (%(forced)s OR version <> %(to)s)
+_INSERT_GROUP = """
+INSERT INTO campaign_groups (campaign_id, number, name, size, success_threshold, error_threshold, soak_s,
+    rate_per_min, window_from, window_to, confirm, open_ended)
+VALUES (%(campaign)s, %(number)s, %(name)s, %(size)s, %(success_threshold)s, %(error_threshold)s, %(soak_s)s,
+    %(rate_per_min)s, %(start)s, %(end)s, %(confirm)s, %(open_ended)s)
 """
 
-_INSERT_GROUPS = """
-INSERT INTO campaign_groups (campaign_id, number, name, size)
-SELECT %(campaign)s, * FROM unnest(%(numbers)s::integer[], %(names)s::text[], %(sizes)s::integer[])
+_LIST = """
+SELECT c.id, c.status, c.reason, r.kind, r.name, r.version, c.created_at, c.created_by, c.ended_at
+FROM campaigns c JOIN releases r ON r.digest = c.release_digest
+WHERE c.id < %s ORDER BY c.id DESC LIMIT %s
 """
-
-_INSERT_MEMBERS = f"""
-INSERT INTO campaign_members (campaign_id, device_id, group_number)
-SELECT %(campaign)s, m.id, g.number
-FROM ({_MATCH}) m
-JOIN unnest(%(numbers)s::integer[], %(ends)s::integer[], %(sizes)s::integer[]) AS g (number, last, size)
-    ON m.place > g.last - g.size AND m.place <= g.last
-"""
-
-_TELL_AGAIN = "UPDATE jobs SET notified_at = NULL WHERE campaign_id = %s AND status = 'QUEUED'"
 
 _CAMPAIGN = """
-SELECT id, release_digest AS release, filter, status, reason, success_threshold, error_threshold,
-    step_timeout_s, forced, deadline, created_at, ended_at
+SELECT id, release_digest AS release, filter, status, reason, success_threshold, error_threshold, error_after,
+    step_timeout_s, deferral_timeout_s, forced, retries, rollback, approvals, deadline, created_at, created_by, ended_at
 FROM campaigns WHERE id = %s
 """
 
+# `not_reached`: never told, because they were never there. Silence after that is TIMED_OUT, and counts.
 _GROUPS = """
 SELECT g.name, g.status, g.size,
-    coalesce(jsonb_object_agg(j.status, j.n) FILTER (WHERE j.n > 0), '{}') AS jobs
-FROM campaign_groups g
-LEFT JOIN LATERAL (
-    SELECT status, count(*) AS n FROM jobs
-    WHERE campaign_id = g.campaign_id AND group_number = g.number GROUP BY status
-) j ON true
+    coalesce((SELECT jsonb_object_agg(status, n) FROM (SELECT status, sum(n) AS n FROM jobs_counted j
+        WHERE (j.campaign_id, j.group_number, j.action) = (g.campaign_id, g.number, 'install')
+        GROUP BY status HAVING sum(n) > 0) s), '{}') AS jobs,
+    coalesce((SELECT jsonb_object_agg(status, n) FROM (SELECT status, sum(n) AS n FROM jobs_counted j
+        WHERE (j.campaign_id, j.group_number, j.action) = (g.campaign_id, g.number, 'back')
+        GROUP BY status HAVING sum(n) > 0) s), '{}') AS back,
+    coalesce((SELECT sum(n) FROM jobs_counted j WHERE (j.campaign_id, j.group_number) = (g.campaign_id, g.number)
+        AND j.status = 'QUEUED' AND NOT j.told), 0)::bigint AS not_reached,
+    coalesce((SELECT sum(n) FROM jobs_counted j WHERE (j.campaign_id, j.group_number) = (g.campaign_id, g.number)
+        AND j.deferred), 0)::bigint AS deferred,
+    coalesce(g.success_threshold, c.success_threshold) AS success_threshold,
+    coalesce(g.error_threshold, c.error_threshold) AS error_threshold, g.soak_s, g.rate_per_min,
+    to_char(g.window_from, 'HH24:MI') AS window_start, to_char(g.window_to, 'HH24:MI') AS window_end,
+    g.confirm, g.open_ended,
+    CASE g.status WHEN 'RUNNING' THEN g.reached_at + g.soak_s * interval '1 s' END AS soaks_until
+FROM campaign_groups g JOIN campaigns c ON c.id = g.campaign_id
 WHERE g.campaign_id = %s
-GROUP BY g.number, g.name, g.status, g.size
 ORDER BY g.number
 """
 
-_JOBS = """
-SELECT j.id::text AS job, j.device_id AS device, g.name AS group, j.status, j.step, j.progress_pct, j.detail
+_JOB_COLUMNS = """
+SELECT j.id::text AS job, j.device_id AS device, g.name AS group, j.action, j.attempt, j.status, j.step,
+    j.progress_pct, j.detail, j.deferred, j.from_version
 FROM jobs j
 JOIN campaign_groups g ON g.campaign_id = j.campaign_id AND g.number = j.group_number
-WHERE j.campaign_id = %s ORDER BY j.group_number, j.id LIMIT %s
 """
+
+_JOBS = f"""{_JOB_COLUMNS}
+WHERE j.campaign_id = %(campaign)s ORDER BY j.group_number, j.id LIMIT %(limit)s
+"""
+
+_JOBS_PAGE = f"""{_JOB_COLUMNS}
+WHERE j.campaign_id = %(campaign)s AND (%(status)s::text IS NULL OR j.status = %(status)s) AND j.id > %(after)s
+ORDER BY j.id LIMIT %(limit)s
+"""
+
+_APPROVALS = "SELECT who, digest, at, why FROM approvals WHERE campaign_id = %s ORDER BY at"

@@ -1,23 +1,23 @@
-"""Jobs over MQTT: devices are told of them, ask for them, and report on them."""
+"""Jobs, moved by what devices say of them. This alone moves a job by a device's word, whatever it speaks."""
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from cloud.bus import Bus, BusDown, Message
+from cloud.bus import Message
+from cloud.changes import Tell, nobody
 from cloud.db import Connection, Pool
-from cloud.objects import ObjectStore
-from cloud.web import Clock, utc_text
+from cloud.observe import metrics, tracing
+from cloud.ota.notifier import URL_LIFE_S, Notifier
+from cloud.web import Clock
 from wire import topics
 
+__all__ = ["TOPICS", "URL_LIFE_S", "Jobs", "Notifier", "Update"]
+
 TOPICS = ("jobs/get", "jobs/+/update")
-URL_LIFE_S = 3600  # a device asks again when it has run out
-NOTIFIED_AT_ONCE = 500
-NOTIFY_AGAIN = timedelta(minutes=5)  # to a device that is online and has not taken its job
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +29,30 @@ def _step(text: str) -> str:
 
 
 class Update(BaseModel):
-    """What a device says about its job: only these words are its own to say."""
+    """What a device says about its job: only these words are its own to say.
+
+    `deferred` is why it puts the job off, begun or not. CANCELED counts only when its campaign was stopped.
+    """
 
     v: Literal[1]
-    status: Literal["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"]
+    status: Literal["QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "CANCELED"]
     step: Annotated[str, AfterValidator(_step)] = ""
     progress_pct: Annotated[int, Field(ge=0, le=100)] = 0
     detail: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    deferred: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    trace: Annotated[str, BeforeValidator(tracing.valid)] = ""  # of jobs/notify, given back as it was
+
+    @model_validator(mode="after")
+    def _queued_is_deferred(self) -> "Update":
+        if self.status == "QUEUED" and not self.deferred:
+            raise ValueError("a device says QUEUED only of a job that it defers")
+        return self
+
+
+class _Said(NamedTuple):
+    device: str
+    job: int
+    update: Update
 
 
 def _job_number(text: str) -> int:
@@ -44,66 +61,13 @@ def _job_number(text: str) -> int:
     return int(text)
 
 
-class Notifier:
-    """Tells devices of their jobs, each with an URL minted at that moment."""
-
-    def __init__(self, pool: Pool, bus: Bus, objects: ObjectStore, clock: Clock):
-        self._pool, self._bus, self._objects, self._clock = pool, bus, objects, clock
-
-    async def send_new(self) -> None:
-        """To devices that are online and were not told yet."""
-        if self._bus.connected.is_set():
-            now = self._clock()
-            params = {"now": now, "again": now - NOTIFY_AGAIN, "limit": NOTIFIED_AT_ONCE}
-            rows = await self._fetch(_NEW, params)
-            await self._send({row["device_id"]: row for row in rows})
-
-    async def answer(self, devices: Iterable[str]) -> None:
-        """To devices that asked: the job each has, or that it has none."""
-        asked = dict.fromkeys(devices)
-        rows = await self._fetch(_PENDING, {"devices": list(asked)})
-        await self._send(asked | {row["device_id"]: row for row in rows})
-
-    async def _fetch(self, statement: str, params: dict) -> list[dict]:
-        async with self._pool.connection() as connection:
-            return await (await connection.execute(statement, params)).fetchall()
-
-    async def _send(self, jobs: dict[str, dict | None]) -> None:
-        sent = await asyncio.gather(*(self._send_one(device, job) for device, job in jobs.items()))
-        if told := [job for job in sent if job is not None]:
-            async with self._pool.connection() as connection:
-                await connection.execute(
-                    "UPDATE jobs SET notified_at = %s WHERE id = ANY(%s)", [self._clock(), told]
-                )
-
-    async def _send_one(self, device: str, job: dict | None) -> int | None:
-        """The job's id if the broker has taken the message."""
-        try:
-            await self._bus.publish(device, "jobs/notify", self._described(job) if job else {"job": None})
-        except BusDown as error:
-            log.warning("%s was not told of its job: %s", device, error)
-            return None
-        return job["id"] if job else None
-
-    def _described(self, job: dict) -> dict:
-        return {
-            "job": str(job["id"]),
-            "kind": job["kind"],
-            "release": f"{job['name']} {job['version']}",
-            "version": job["version"],
-            "digest": job["digest"],
-            "url": self._objects.presign(job["object_key"], URL_LIFE_S),
-            "url_expires": utc_text(self._clock() + timedelta(seconds=URL_LIFE_S)),
-            "size": job["size"],
-            "forced": job["forced"],
-        }
-
-
 class Jobs:
     """`handle` commits a batch's statuses before it returns; `wake` is for the scheduler."""
 
-    def __init__(self, pool: Pool, notifier: Notifier, clock: Clock, wake: asyncio.Event):
-        self.dropped = 0
+    def __init__(
+        self, pool: Pool, notifier: Notifier, clock: Clock, wake: asyncio.Event, tell: Tell = nobody
+    ):
+        self.dropped, self._tell = 0, tell
         self._pool, self._notifier, self._clock, self._wake = pool, notifier, clock, wake
 
     async def handle(self, batch: list[Message]) -> None:
@@ -113,73 +77,111 @@ class Jobs:
 
     async def _commit(self, messages: list[Message]) -> list[str]:
         """One transaction; returns the devices whose word came too late: they are told what they have now."""
-        updates = [each for each in map(self._read, messages) if each]
-        if not updates:
+        said = [each for each in map(self._read, messages) if each]
+        if not said:
             return []
-        async with self._pool.connection() as connection:
-            moved = [await self._move(connection, *update) for update in updates]
+        with tracing.hearing(map(_traced, said)) as spans:
+            late = await self._move_all(said)
+            for each, span in ((said[place], span) for place, span in spans.items()):
+                if each in late:
+                    tracing.refuse(span, "not its to move")
+        for each in late:
+            log.warning(
+                "%s says %s of job %d, which is not its to move", *each[:1], each.update.status, each.job
+            )
         self._wake.set()
-        return [device for (device, _, _), done in zip(updates, moved, strict=True) if not done]
+        return [each.device for each in late]
 
-    def _read(self, message: Message) -> tuple[str, int, Update] | None:
+    async def _move_all(self, said: list[_Said]) -> list[_Said]:
+        """In one transaction; returns what moved nothing."""
+        moved: list[dict] = []
+        late = []
+        async with self._pool.connection() as connection:
+            for words in _rounds(said):
+                rows = await _move(connection, words, self._clock())
+                ids = {row["id"] for row in rows}
+                late += [each for each in words if each.job not in ids]
+                moved += rows
+        _count(moved)
+        self._tell("device", {row["device_id"] for row in moved})
+        self._tell("campaign", {row["campaign_id"] for row in moved})
+        return late
+
+    def _read(self, message: Message) -> _Said | None:
         job = message.name.split("/")[1]
         try:
-            update = Update.model_validate_json(message.payload)
-            number = _job_number(job)
+            return _Said(message.device, _job_number(job), Update.model_validate_json(message.payload))
         except ValueError as error:  # ValidationError is one
-            self._drop(message, str(error))
+            self.dropped += 1
+            metrics.UNFIT.labels("jobs/+/update").inc()
+            log.warning("dropped a job update of %s: %.200r", message.device, str(error))
             return None
-        return message.device, number, update
-
-    def _drop(self, message: Message, why: str) -> None:
-        self.dropped += 1
-        log.warning("dropped a job update of %s: %.200r", message.device, why)
-
-    async def _move(self, connection: Connection, device: str, job: int, update: Update) -> bool:
-        params = {"device": device, "job": job, "now": self._clock(), **update.model_dump(exclude={"v"})}
-        done = await (await connection.execute(_MOVE, params)).fetchone()
-        if done is None:
-            log.warning("%s says %s of job %d, which is not its to move", device, update.status, job)
-        return done is not None
 
 
-# A job moves as long as it has not ended, by the word of its own device only.
+def _rounds(said: list[_Said]) -> list[list[_Said]]:
+    """In each round a job comes once, and what was said of it first comes first."""
+    rounds: list[list[_Said]] = []
+    seen: dict[int, int] = {}
+    for each in said:
+        number = seen.get(each.job, 0)
+        seen[each.job] = number + 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(each)
+    return rounds
+
+
+def _traced(said: _Said) -> tuple[str, int, str, dict[str, str]]:
+    update = said.update
+    about = {name: getattr(update, name) for name in ("status", "step", "detail", "deferred")}
+    return said.device, said.job, update.trace, about
+
+
+def _count(moved: list[dict]) -> None:
+    for row in moved:
+        metrics.REPORTS.labels(row["status"]).inc()
+        if row["status"] == topics.SUCCEEDED and row["action"] == "install":
+            metrics.UPDATE.labels(row["kind"]).observe(row["took_s"])
+
+
+async def _move(connection: Connection, said: list[_Said], now: datetime) -> list[dict]:
+    """The jobs that moved; the others have ended, or are another device's."""
+    updates = [each.update for each in said]
+    names = ("status", "step", "progress_pct", "detail", "deferred")
+    params = {name: [getattr(update, name) for update in updates] for name in names}
+    params |= {"devices": [each.device for each in said], "jobs": [each.job for each in said]}
+    rows = await connection.execute(_MOVE, params | {"now": now})
+    return await rows.fetchall()
+
+
+# A job moves as long as it has not ended, by the word of its own device only. Locked in the order of their numbers.
 _MOVE = """
-WITH was AS (
-    SELECT id, status FROM jobs
-    WHERE id = %(job)s AND device_id = %(device)s AND status IN ('QUEUED', 'IN_PROGRESS') FOR UPDATE
+WITH said AS (
+    SELECT * FROM unnest(%(devices)s::text[], %(jobs)s::bigint[], %(status)s::text[], %(step)s::text[],
+        %(progress_pct)s::integer[], %(detail)s::text[], %(deferred)s::text[])
+        AS s (device, job, status, step, progress_pct, detail, deferred)
+), was AS (
+    SELECT j.id, j.status AS before, j.deferred AS deferred_before, s.*,
+        CASE s.status WHEN 'QUEUED' THEN j.status ELSE s.status END AS after
+    FROM said s JOIN jobs j ON j.id = s.job AND j.device_id = s.device
+    JOIN campaigns c ON c.id = j.campaign_id
+    WHERE j.status IN ('QUEUED', 'IN_PROGRESS')
+        AND (s.status <> 'CANCELED' OR c.status IN ('HALTED', 'ABORTED'))
+    ORDER BY j.id FOR UPDATE OF j
 ), moved AS (
-    UPDATE jobs j SET status = %(status)s, step = %(step)s, progress_pct = %(progress_pct)s,
-        detail = %(detail)s, heard_at = %(now)s,
-        ended_at = CASE WHEN %(status)s <> 'IN_PROGRESS' THEN %(now)s::timestamptz END
+    UPDATE jobs j SET status = was.after, step = was.step, progress_pct = was.progress_pct,
+        detail = was.detail, deferred = CASE WHEN was.after IN ('QUEUED', 'IN_PROGRESS') THEN was.deferred ELSE '' END,
+        heard_at = %(now)s,
+        ended_at = CASE WHEN was.after NOT IN ('QUEUED', 'IN_PROGRESS') THEN %(now)s::timestamptz END
     FROM was WHERE j.id = was.id
-    RETURNING j.id, j.device_id, j.status, j.detail, was.status AS before
+    RETURNING j.id, j.device_id, j.campaign_id, j.kind, j.action, j.created_at, j.status, j.detail, j.deferred,
+        was.before, was.deferred_before
 ), logged AS (
     INSERT INTO audit (at, who, what, subject, why)
-    SELECT %(now)s, 'device:' || device_id, 'job.' || status, 'job:' || id, detail
-    FROM moved WHERE status <> before
+    SELECT %(now)s, 'device:' || device_id, 'job.' || CASE WHEN status <> before THEN status ELSE 'DEFERRED' END,
+        'job:' || id, CASE WHEN status <> before THEN detail ELSE deferred END
+    FROM moved WHERE status <> before OR (deferred <> '' AND deferred_before = '')
 )
-SELECT id FROM moved
-"""
-
-_JOB = """
-SELECT DISTINCT ON (j.device_id) j.id, j.device_id, r.kind, r.name, r.version, r.digest, r.object_key, r.size,
-    c.forced
-FROM jobs j
-JOIN campaigns c ON c.id = j.campaign_id
-JOIN releases r ON r.digest = c.release_digest
-"""
-
-# A halted or aborted campaign hands out nothing more, also to those who are in the middle of it.
-_PENDING = f"""{_JOB}
-WHERE j.device_id = ANY(%(devices)s) AND c.status NOT IN ('HALTED', 'ABORTED')
-    AND (j.status = 'IN_PROGRESS' OR (j.status = 'QUEUED' AND c.status = 'RUNNING'))
-ORDER BY j.device_id, j.status, j.id
-"""
-
-_NEW = f"""{_JOB}
-JOIN presence p ON p.device_id = j.device_id AND p.online
-WHERE j.status = 'QUEUED' AND c.status = 'RUNNING' AND (j.notified_at IS NULL OR j.notified_at < %(again)s)
-ORDER BY j.device_id, j.id
-LIMIT %(limit)s
+SELECT id, device_id, campaign_id, kind, action, status,
+    extract(epoch FROM %(now)s - created_at)::double precision AS took_s FROM moved
 """

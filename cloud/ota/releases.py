@@ -3,44 +3,48 @@
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import psycopg
 from fastapi import APIRouter, Request
 from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 
+from cloud.access import PUBLISH
 from cloud.db import audit
 from cloud.ota.verify import Release, load_keyring, verify
-from cloud.web import ADMIN, Refused, utc_text
+from cloud.web import Refused
 from wire import frel, trust
 
-UPLOAD_MAX = frel.HEADER_SIZE + frel.MAX_ENVELOPE + frel.MAX_INDEX + frel.MAX_PAYLOAD
+Kind = Literal["app", "runtime"]
 
-router = APIRouter(dependencies=ADMIN)
+router = APIRouter()
 
 
-@router.post("/v1/releases", status_code=201)
+@router.post("/v1/releases", status_code=201, dependencies=PUBLISH)
 async def publish(request: Request) -> dict:
-    """The body is a `.frel` file."""
+    """The body is a `.frel` file; its kind says into which store it goes."""
+    return await take(request)
+
+
+@router.post("/v1/stores/{kind}/releases", status_code=201, dependencies=PUBLISH)
+async def publish_to(kind: Kind, request: Request) -> dict:
+    """The same into one store: of another kind the release is refused."""
+    return await take(request, kind)
+
+
+async def take(request: Request, kind: str | None = None) -> dict:
     state = request.app.state
     with tempfile.NamedTemporaryFile(prefix="fieldrec-", suffix=".frel") as file:
         await _receive(request, file)
         release = await asyncio.to_thread(_verified, Path(file.name), state)
-        await _keep(release, Path(file.name), state)
+        if kind not in (None, release.manifest["kind"]):
+            raise Refused(
+                422, f"this is the store of {kind} releases, not of {release.manifest['kind']} ones"
+            )
+        await _keep(release, Path(file.name), state, request.state.who.name)
     names = {name: release.manifest[name] for name in ("kind", "name", "version")}
     return {"digest": release.digest, **names, "size": release.size, "signed_by": release.signed_by}
-
-
-@router.get("/v1/releases")
-async def releases(request: Request) -> dict:
-    async with request.app.state.pool.connection() as connection:
-        rows = await connection.execute(
-            "SELECT digest, kind, name, version, security_version, boards, size, signed_by, published_at"
-            " FROM releases ORDER BY published_at DESC, digest"
-        )
-        found = await rows.fetchall()
-    return {"releases": [{**row, "published_at": utc_text(row["published_at"])} for row in found]}
 
 
 async def _receive(request: Request, file: IO[bytes]) -> None:
@@ -48,8 +52,8 @@ async def _receive(request: Request, file: IO[bytes]) -> None:
     try:
         async for part in request.stream():
             size += len(part)
-            if size > UPLOAD_MAX:
-                raise Refused(413, f"a release has at most {UPLOAD_MAX} bytes")
+            if size > frel.MAX_RELEASE:
+                raise Refused(413, f"a release has at most {frel.MAX_RELEASE} bytes")
             file.write(part)
     except ClientDisconnect:
         raise Refused(400, f"upload ended after {size} bytes") from None
@@ -64,7 +68,7 @@ def _verified(path: Path, state: State) -> Release:
         raise Refused(422, str(error)) from error
 
 
-async def _keep(release: Release, path: Path, state: State) -> None:
+async def _keep(release: Release, path: Path, state: State, who: str) -> None:
     """The row first, which finds a version that is taken; then the object; the commit makes it visible."""
     key, now = f"sha256/{release.sha256}", state.clock()
     async with state.pool.connection() as connection:
@@ -78,7 +82,7 @@ async def _keep(release: Release, path: Path, state: State) -> None:
         await asyncio.to_thread(state.objects.put, key, path)
         signers = ", ".join(release.signed_by)
         why = f"{release.manifest['name']} {release.manifest['version']} signed by {signers}"
-        await audit(connection, now, "admin", "release.published", f"release:{release.digest}", why)
+        await audit(connection, now, who, "release.published", f"release:{release.digest}", why)
 
 
 def _row(release: Release, key: str) -> dict:

@@ -5,11 +5,18 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import ecdsa
 
 from wire import dsse, frel, trust
+
+
+class Trusted(NamedTuple):
+    """What the cloud knows: the roots, and the keyring that they signed (wire/trust)."""
+
+    roots: dict
+    keyring: dict
 
 
 @dataclass(frozen=True)
@@ -33,28 +40,51 @@ def p256(public_key: bytes, digest: bytes, signature: bytes) -> bool:
         return False
 
 
-def load_keyring(roots: Path, keyring: Path) -> dict:
+def load_keyring(roots: Path, keyring: Path) -> Trusted:
     """The keyring in the file `keyring`, signed by the keys of `roots`. Raises TrustError."""
-    return trust.open_keyring(keyring.read_bytes(), json.loads(roots.read_bytes()), p256)
+    known = json.loads(roots.read_bytes())
+    return Trusted(known, trust.open_keyring(keyring.read_bytes(), known, p256))
 
 
-def verify(path: Path, keyring: dict) -> Release:
-    """Check signatures, manifest, index and every byte of payload. Raises FormatError or TrustError."""
+def verify(path: Path, trusted: Trusted) -> Release:
+    """Check signatures, manifest, index and every byte of payload. Raises FormatError or TrustError.
+
+    A newer keyring in front counts for this release, as it would on a device. It is not kept: the files that the
+    cloud was given stay as they are.
+    """
     with path.open("rb") as file:
+        envelopes, start = _front(file)
+        keyring = trust.learn(envelopes, *trusted, p256)[1]
+        file.seek(start)
         envelope_len, index_len, payload_len = frel.parse_header(file.read(frel.HEADER_SIZE))
-        size = frel.HEADER_SIZE + envelope_len + index_len + payload_len
+        start += frel.HEADER_SIZE
+        size = start + envelope_len + index_len + payload_len
         if path.stat().st_size != size:
             raise frel.FormatError(f"file is {path.stat().st_size} bytes, its header says {size}")
         envelope = file.read(envelope_len)
         manifest, manifest_bytes = trust.open_release(envelope, keyring, p256)
         frel.check_lengths(manifest, index_len, payload_len)
         _check_index(file.read(index_len), manifest)
-        file.seek(frel.HEADER_SIZE + envelope_len)
+        file.seek(start + envelope_len)
         _check_payload(file, index_len, manifest)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     signed_by = sorted(_signers(envelope, keyring))
     return Release(frel.digest(manifest_bytes), manifest, manifest_bytes, signed_by, size, sha256)
+
+
+def _front(file: BinaryIO) -> tuple[list[bytes], int]:
+    """(envelopes of the keyrings in front of the header, offset of the header)."""
+    front, envelopes = frel.Front(), []
+    while span := front.keyring(_read(file, front.at, frel.HEADER_SIZE)):
+        start, end = span
+        envelopes.append(_read(file, start, end - start))
+    return envelopes, front.at
+
+
+def _read(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
 
 
 def _signers(envelope: bytes, keyring: dict) -> set[str]:

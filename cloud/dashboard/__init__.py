@@ -1,0 +1,1 @@
+"""The dashboard's API: GraphQL over what the services keep, and who signs in."""

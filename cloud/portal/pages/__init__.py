@@ -1,0 +1,1 @@
+"""The pages: what each reads, follows, and lets one do."""
