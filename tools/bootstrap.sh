@@ -61,6 +61,7 @@ make_venv
 packages=$(grep -c == requirements.lock)
 install "$packages packages from requirements.lock" --require-hashes --no-deps -r requirements.lock
 install "MicroPython's types from typings.lock" --require-hashes --no-deps --target .venv/typings -r typings.lock
+install "and those of the rig from typings-rp2.lock" --require-hashes --no-deps --target .venv/typings-rp2 -r typings-rp2.lock
 install "fieldrec itself" --no-index --no-deps --no-build-isolation -e .
 touch .venv/ready
 say "  done"

@@ -5,13 +5,39 @@ What is slow to import is imported inside the command that needs it, so that `--
 
 import typer
 
-from tools.commands import board, cloud, demo, keys, release
+from tools.commands import (
+    board_device,
+    campaign,
+    cloud,
+    demo,
+    devices,
+    fleet,
+    keys,
+    recordings,
+    release,
+    rig,
+    target,
+    users,
+)
 
 main = typer.Typer(
     no_args_is_help=True,
     help="Fieldrec: firmware, update cloud and test bench of a battery-powered field recorder.",
 )
-for module in (board, cloud, demo, keys, release):
+for module in (
+    board_device,
+    campaign,
+    cloud,
+    demo,
+    devices,
+    fleet,
+    keys,
+    recordings,
+    release,
+    rig,
+    target,
+    users,
+):
     main.add_typer(module.app)
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ class View:
         table.add_row("[bold]keys[/]", str(cloud.keys))
         table.add_row("[bold]logs[/]", str(cloud.data / "log"))
         table.add_row("[bold]admin token[/]", f"fieldrec cloud token --data {cloud.data}")
+        table.add_row("[bold]sign in[/]", f"fieldrec cloud signin --data {cloud.data}")
         self.console.print(table, soft_wrap=True)
         self.say("ready; Ctrl-C stops everything")
 

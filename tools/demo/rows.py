@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class Result:
     holds: bool
 
 
-def play(folder: Path, speed: float) -> tuple[list[Result], str]:
-    """(the rows tried, "" or the row that does not hold and why)."""
+def play(folder: Path, speed: float, wait: Callable[[], None] | None = None) -> tuple[list[Result], str]:
+    """(the rows tried, "" or the row that does not hold and why). `wait` is called before all of it is stopped."""
     console = Console(stderr=True)
     results: list[Result] = []
     with console.status("starting the cloud") as status:
@@ -52,6 +53,7 @@ def play(folder: Path, speed: float) -> tuple[list[Result], str]:
                 console.print(prefix + text)
 
         with Stage(folder, speed, say) as stage:
+            console.print(f"the dashboard, signed in once:  {stage.sign_in_link()}", soft_wrap=True)
             stage.make_boards()
             for row, claim, check in ROWS:
                 prefix = f"{row}  {claim}: "
@@ -63,6 +65,11 @@ def play(folder: Path, speed: float) -> tuple[list[Result], str]:
                     for device_id, board in stage.boards.items():
                         console.print(f"the last lines of {device_id}:", *board.lines[-_LINES:], sep="\n  ")
                     return results, f"{row} does not hold: {result.measured}"
+            if wait:
+                status.stop()
+                console.print(f"the dashboard, signed in once:  {stage.sign_in_link()}", soft_wrap=True)
+                console.print("the cloud and the boards run on; Ctrl-C stops them")
+                wait()
     return results, ""
 
 

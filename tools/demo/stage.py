@@ -14,7 +14,7 @@ import httpx
 import psycopg
 
 from cloud.processes import Cloud
-from tools import firmware, keys, release
+from tools import firmware, keys, release, signin
 from tools.release_build import PROJECT, TREES
 from tools.release_publish import publish
 from tools.virtual.board import VirtualBoard
@@ -55,6 +55,10 @@ class Stage:
 
     def _cloud_progress(self, server: str, state: str) -> None:
         self.say(f"{server} {state}")
+
+    def sign_in_link(self) -> str:
+        """To the dashboard, as an administrator. It works once, for 15 minutes."""
+        return signin.link(self.cloud.urls, self.cloud.ca, self.cloud.admin_token, "demo", "admin")
 
     # -- boards
 

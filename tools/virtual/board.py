@@ -14,18 +14,18 @@ import json
 import os
 import select
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.virtual.processor import HERE, Processor, interpret
+from tools.virtual.hostport import HostPort
+from tools.virtual.processor import HERE, Processor
 
-sys.path.append(str(HERE))  # world, wiring and max17048 are shared with the interpreter, under these names
-from world import NEVER_US, World  # after the line that makes it findable
+sys.path.append(str(HERE))  # world, wiring and others are shared with the interpreter, under these names
+from world import NEVER_US, World
 
-FLASH_BYTES = 4 << 20
-SD_BYTES = 64 << 20
+from tools.virtual import chip, media  # after the line that makes what they import findable
+
 UTC_S = 1_767_225_600  # 2026-01-01, where virtual time begins
 HANG_S = 20  # of the host's time without a word from the interpreter: its core hangs
 _GRANT_US = 3_600_000_000  # it says a word at least once in this much of its own time
@@ -55,6 +55,8 @@ class VirtualBoard:
         self.edges: list[tuple[int, str, int]] = []
         self.lines: list[str] = []
         self.line_times_us: list[int] = []  # the board's last known time when each was read
+        self.page_url = ""  # of the local page, once it was opened
+        self.host_port = HostPort()
         self.boots: list[tuple[int, str, str]] = []  # (time, cause, wake)
         self.ends: list[str] = []
         # what was done, from `do`: (time, command, arguments); first the world as it was found
@@ -62,8 +64,12 @@ class VirtualBoard:
             (self.now_us, "found", (json.loads(json.dumps(self.world.save())),))
         ]
         self.flash_ops = 0
+        self.slept_us = 0  # in light sleep, since the last start
         self.cut: list | None = None
         self.ticks_offset_us = 0
+        self.chip = chip.Chip()
+        self.running = ""  # label of the partition whose image was started last
+        self._panicked = False
         self._rtc = ""
         self._wake: dict = {}
         self._wdt_due_us = NEVER_US
@@ -82,26 +88,11 @@ class VirtualBoard:
 
     @classmethod
     def create(cls, folder: Path, files: Mapping[str, Path | bytes], **options) -> VirtualBoard:
-        """A new board with `files` ({path on the board: file or bytes}) on its flash."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, size in (("flash.img", FLASH_BYTES), ("sd.img", SD_BYTES)):
-            with open(folder / name, "wb") as image:
-                image.truncate(size)
-        loose = folder / "made"
-        loose.mkdir()
-        arguments = []
-        for i, (target, content) in enumerate(sorted(files.items())):
-            if isinstance(content, bytes):
-                source = loose / str(i)
-                source.write_bytes(content)
-            else:
-                source = content
-            arguments.append(f"{source}={target}")
-        interpret("mkimage.py", str(folder), *arguments)
-        for file in loose.iterdir():
-            file.unlink()
-        loose.rmdir()
+        """A new board with `files` ({path on the board: file or bytes}) on its flash.
+
+        `runtime`: the image in its partition ota_0 (espimage.make), by default one of the interpreter's version.
+        """
+        media.make(Path(folder), files, options.pop("runtime", None))
         return cls(folder, **options)
 
     def _load_world(self) -> dict | None:
@@ -120,13 +111,10 @@ class VirtualBoard:
         """{path: content} of the internal flash; the board must not run."""
         return self._read_back("flash")
 
-    def _read_back(self, media: str) -> dict[str, bytes]:
+    def _read_back(self, medium: str) -> dict[str, bytes]:
         if self.power == "on":
-            raise BoardError(f"the {media} is in use: cut the power first")
-        with tempfile.TemporaryDirectory() as target:
-            interpret("readback.py", str(self.folder.resolve()), media, target)
-            root = Path(target)
-            return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+            raise BoardError(f"the {medium} is in use: cut the power first")
+        return media.read_back(self.folder, medium)
 
     # -- power
 
@@ -139,6 +127,7 @@ class VirtualBoard:
         if self.power != "dead":
             raise BoardError(f"the board has power already, it is {self.power}")
         self._rtc, self._wake, self._wdt_due_us = "", {}, NEVER_US
+        self.world.power_gauge()
         self._boot("power", "")
 
     def cut_power(self) -> None:
@@ -151,6 +140,7 @@ class VirtualBoard:
     def close(self) -> None:
         """Stop the interpreter; the folder stays."""
         self._kill()
+        self.host_port.close()
         self.power = "dead"
 
     def __enter__(self) -> VirtualBoard:
@@ -227,7 +217,9 @@ class VirtualBoard:
         while not wake and self.now_us < target_us:
             self.world.advance(max(self.now_us, min(target_us, self.next_off_us())))
             wake = self._wake_due() if self.power == "off" else ""
-        if wake:
+        if wake and self._panicked:
+            self._boot("reset", "")
+        elif wake:
             self._boot("wake", wake)
 
     def next_off_us(self) -> int:
@@ -258,12 +250,20 @@ class VirtualBoard:
     def _boot(self, cause: str, wake: str) -> None:
         if self.on_boot:
             self.on_boot(cause)
+        self.boots.append((self.now_us, cause, wake))
+        start = self.chip.start(self.folder, cause, self.cut)
+        self.running, self._panicked = start.running, start.how == "panic"
+        if start.how != "run":
+            self._stopped_early(start)
+            return
         message = {
             "world": self.world.save(), "cause": cause, "wake": wake, "rtc": self._rtc,
             "wake_signals": self._active_of(wake), "seed": self.seed,
             "real": self.real, "rate": self.rate, "utc_s": self.utc_s, "folder": str(self.folder.resolve()),
             "unique_id": f"{self.seed:012x}", "cut": self.cut, "wdt_due_us": self._wdt_due_us,
             "ticks_offset_us": self.ticks_offset_us, "raw_repl": self.raw_repl, "repl": bool(self.on_output),
+            "running": start.running, "fault": start.fault, "flash_ops": start.flash_ops,
+            "rollback": self.chip.rollback, "port": self.host_port.number() if self.real else 0,
         }  # fmt: skip
         self._processor = Processor(message, heap=self.heap, repl=bool(self.on_output))
         self._used_up = self._granted
@@ -271,7 +271,16 @@ class VirtualBoard:
         self.wdt_timeout_ms = 0
         self.cut = None
         self.power = "on"
-        self.boots.append((self.now_us, cause, wake))
+
+    def _stopped_early(self, start: chip.Start) -> None:
+        """Power went, or the image crashed, before there was an interpreter."""
+        self.ends.append(start.how)
+        self.flash_ops = start.flash_ops
+        if start.how == "cut":
+            self.cut = None
+            self.power, self._rtc = "dead", ""
+        else:
+            self.power, self._wake = "off", {"timer_us": self.now_us + chip.PANIC_US}
 
     def _listen(self) -> None:
         """Wait for words of the interpreter and act on them."""
@@ -340,6 +349,7 @@ class VirtualBoard:
             self._read_console()
             self.world = World(message["world"])
             self._used_up = message["grant"]
+            self.slept_us = message["slept_us"]
         elif kind == "end":
             self._ended(message)
         elif kind == "wdt":
@@ -351,6 +361,8 @@ class VirtualBoard:
             self._rtc = message["memory"]
         elif kind == "utc":
             self.utc_s = message["utc_s"]
+        elif kind == "serves":
+            self.page_url = f"http://127.0.0.1:{message['at']}"
 
     def _await_end(self) -> None:
         while self.power == "on":

@@ -8,7 +8,7 @@ state     OFF   │SPL    │IDLE           │
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,8 +41,16 @@ class Diagram:
 def lay_out(
     trace: Trace, start_us: int, end_us: int, always: Iterable[str] = (), most: int = MOST_COLUMNS
 ) -> Diagram:
+    """Of what happened to a virtual board: see `lay_out_signals`."""
+    return lay_out_signals(signals(trace), _happened(trace), start_us, end_us, always, most)
+
+
+def lay_out_signals(
+    of: Mapping[str, Signal], notes: list[tuple[int, str]], start_us: int, end_us: int,
+    always: Iterable[str] = (), most: int = MOST_COLUMNS,
+) -> Diagram:  # fmt: skip
     """The last `most` columns before `end_us`; the signals that move in them, and those of `always`."""
-    window = {name: _settled(signal.within(start_us, end_us)) for name, signal in signals(trace).items()}
+    window = {name: _settled(signal.within(start_us, end_us)) for name, signal in of.items()}
     edges_us = {t for signal in window.values() if signal.kind != "real" for t, _ in signal.points[1:]}
     every_us = _apart(sorted({start_us, *edges_us}))
     columns_us = every_us[-most:]
@@ -54,7 +62,8 @@ def lay_out(
         else:
             steady[name] = values[0]
     shown_us = start_us if columns_us == every_us else columns_us[0]
-    return Diagram(columns_us, end_us, rows, steady, _notes(trace, shown_us, end_us))
+    shown = [note for note in notes if shown_us <= note[0] <= end_us]
+    return Diagram(columns_us, end_us, rows, steady, shown)
 
 
 def _apart(times_us: list[int]) -> list[int]:
@@ -74,14 +83,19 @@ def _settled(signal: Signal) -> Signal:
     return Signal(signal.kind, kept)
 
 
-def _notes(trace: Trace, start_us: int, end_us: int) -> list[tuple[int, str]]:
+def _happened(trace: Trace) -> list[tuple[int, str]]:
+    """Orders and changes of state, in order of time."""
     orders = [(order.t, " ".join([order.command, *map(str, order.arguments)])) for order in trace.orders]
-    changes = [
-        (line.t, f"{'' if line.exact else 'about '}{told.source} -> {told.target} ({told.trigger})")
-        for line in trace.lines
-        if (told := log.change(line.text))
+    return sorted(orders + changes(trace.lines))
+
+
+def changes(lines: Iterable[tuple[float, str, bool]]) -> list[tuple[int, str]]:
+    """The changes of state that these lines of a log tell: (time, text, whether the time is exact)."""
+    return [
+        (int(t_us), f"{'' if exact else 'about '}{told.source} -> {told.target} ({told.trigger})")
+        for t_us, text, exact in lines
+        if (told := log.change(text))
     ]
-    return [note for note in sorted(orders + changes) if start_us <= note[0] <= end_us]
 
 
 # -- as text
@@ -91,7 +105,11 @@ def text(
     trace: Trace, start_us: int, end_us: int, always: Iterable[str] = (), most: int = MOST_COLUMNS
 ) -> str:
     """For a terminal."""
-    diagram = lay_out(trace, start_us, end_us, always, most)
+    return drawn(lay_out(trace, start_us, end_us, always, most))
+
+
+def drawn(diagram: Diagram) -> str:
+    """The same of a diagram that is laid out."""
     times = [f"{t / 1e6:.3f}" for t in diagram.columns_us]
     steps = ["", *(f"+{(b - a) / 1e6:.3f}" for a, b in pairwise(diagram.columns_us))]
     cells = [[f" {shown(value)}" for value in row.values] for row in diagram.rows if row.kind != "bit"]

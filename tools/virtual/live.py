@@ -31,7 +31,7 @@ class LiveBoard:
         self._wake_read, self._wake_write = os.pipe()
         self._news = threading.Condition()
         self._stopping = False
-        self._pinged = 0
+        self._pinged = self._pong = 0
         self._pinged_at = self._answered_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"board {board.folder.name}", daemon=True)
         self._thread.start()
@@ -57,6 +57,10 @@ class LiveBoard:
 
     def cut_power(self) -> None:
         self._call(self.board.cut_power)
+
+    def ping(self) -> None:
+        """Ask a board that runs for its clock and its world; by themselves they come once a second."""
+        self._call(self.board.ping, self._pinged)
 
     def wait_for(self, condition: Callable[[VirtualBoard], bool], timeout_s: float, what: str) -> None:
         """Until `condition(board)` holds; TimeoutError with the last lines of the console."""
@@ -96,19 +100,20 @@ class LiveBoard:
     def _step(self) -> None:
         board, serial = self.board, [self._serial.fd] if self._serial else []
         started, start_us = time.monotonic(), board.now_us
-        ready, _, _ = select.select([self._wake_read, *serial, *board.streams()], [], [], self._patience_s())
+        ready = _readable([self._wake_read, *serial, *board.streams()], self._patience_s())
+        if board.power != "on":
+            board.pass_off(start_us + int((time.monotonic() - started) * board.rate * 1e6))
         if self._wake_read in ready:
             os.read(self._wake_read, 1)
             self._carry_out()  # which may change what is to be waited for
-            return
-        if self._serial and self._serial.fd in ready:
-            self._serial.serve()
-        board.serve(ready)
+            if board.power != "on":
+                board.pass_off(board.now_us)  # no time, but it may have been woken
+        else:
+            if self._serial and self._serial.fd in ready:
+                self._serial.serve()
+            board.serve(ready)
         if board.power == "on":
             self._watch_core()
-        else:
-            passed_us = int((time.monotonic() - started) * board.rate * 1e6)
-            board.pass_off(start_us + passed_us)
         with self._news:
             self._news.notify_all()
 
@@ -125,15 +130,25 @@ class LiveBoard:
             done.set_exception(error)
 
     def _watch_core(self) -> None:
-        """A core in an endless loop serves neither clock nor watchdog: ask it, and act as the watchdog would."""
+        """A core in an endless loop serves neither clock nor watchdog: ask it, and act as the watchdog would.
+
+        From the moment on at which that was armed: what the start before has computed does not count.
+        """
         now, board = time.monotonic(), self.board
-        if board.pong == self._pinged:
-            self._answered_at = now
-        elif (
-            board.wdt_timeout_ms and (now - self._answered_at) * 1000 > board.wdt_timeout_ms + 2000 * _PING_S
-        ):
+        if board.pong != self._pong or not board.wdt_timeout_ms:
+            self._pong, self._answered_at = board.pong, now
+        elif (now - self._answered_at) * 1000 > board.wdt_timeout_ms + 2000 * _PING_S:
             self._answered_at = now
             board.hang()
         if now - self._pinged_at >= _PING_S:
             self._pinged_at, self._pinged = now, self._pinged + 1
             board.ping(self._pinged)
+
+
+def _readable(streams: list, timeout_s: float) -> list:
+    """Those of `streams` that can be read, or have ended. select() knows no file above 1,023; a fleet opens more."""
+    poll = select.poll()
+    for stream in streams:
+        poll.register(stream, select.POLLIN)
+    ready = {fd for fd, _ in poll.poll(timeout_s * 1000)}
+    return [each for each in streams if (each if isinstance(each, int) else each.fileno()) in ready]

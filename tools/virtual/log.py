@@ -14,6 +14,7 @@ from tools.virtual.wiring import WAKE_TO_CODE_US
 _STAMP = re.compile(r"(-?\d+)\.(\d{3}) ")
 _CHANGE = re.compile(r"\bstate (\w+) -> (\w+) \((.*)\)")
 _DECISION = re.compile(r"\bspl: row (\w+) -> (\w+)(?: - (.*?)(?: - |$))?")
+_RECOVERY = "spl: RECOVERY: "
 _TICKS_US = 1000 << 30  # the period of ticks_ms
 
 
@@ -33,8 +34,13 @@ def change(text: str) -> Change | None:
 
 
 def last_state(lines: list[str]) -> str:
-    """The state after these lines, "" if none of them tells it."""
-    return next((told.target for line in reversed(lines) if (told := change(line))), "")
+    """The state after these lines, "" if none of them tells it; RECOVERY where no slot booted."""
+    for line in reversed(lines):
+        if line.startswith(_RECOVERY):
+            return "RECOVERY"
+        if told := change(line):
+            return told.target
+    return ""
 
 
 def timed(board: VirtualBoard) -> Iterator[tuple[int, str, bool]]:

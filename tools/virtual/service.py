@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 import socketserver
 import threading
@@ -16,6 +17,7 @@ from tools import firmware
 from tools.virtual import log
 from tools.virtual.board import BoardError, VirtualBoard
 from tools.virtual.live import LiveBoard
+from tools.virtual.news import news
 from tools.virtual.trace import Trace
 
 _SYNC_S = 0.5  # a core that computes for longer does not say where its clock stands
@@ -35,6 +37,7 @@ class NewDevice:
     ca: Path | None
     claim: str
     keys: Path | None
+    empty: bool = False  # MicroPython and nothing else
 
 
 @dataclass
@@ -51,8 +54,17 @@ def control_path(port: Path) -> Path:
     return port.with_name(port.name + ".control")
 
 
+@dataclass
+class Running:
+    """`page_url` answers while the local page is open; `pin` is "" if the board has no label."""
+
+    port: Path
+    page_url: str
+    pin: str
+
+
 @contextlib.contextmanager
-def running(request: Request, on_line: Callable[[str], None]) -> Iterator[Path]:
+def running(request: Request, on_line: Callable[[str], None]) -> Iterator[Running]:
     """The board, powered and in real time."""
     if not (request.folder / "flash.img").exists():
         _make(request)
@@ -61,17 +73,25 @@ def running(request: Request, on_line: Callable[[str], None]) -> Iterator[Path]:
     with live, _Control(control_path(request.port), live):
         live.do("schedule", board.now_us, "USB", True)
         live.do("power_on")
-        yield request.port
+        pin = request.folder / "pin.txt"
+        url = f"http://127.0.0.1:{board.host_port.number()}"
+        yield Running(request.port, url, pin.read_text() if pin.exists() else "")
 
 
 def _make(request: Request) -> None:
     request.folder.mkdir(parents=True, exist_ok=True)
     made = request.new
+    if made.empty:
+        VirtualBoard.create(request.folder, {})
+        return
     identity = firmware.Identity(
         made.device_id, "virtual", made.keys or request.folder / "keys", made.cloud, firmware.der(made.ca), made.claim,
         {"wifi_ssid": "virtual", "wifi_on": bool(made.cloud)},
     )  # fmt: skip
-    VirtualBoard.create(request.folder, firmware.first_flash(identity, request.folder))
+    pin = firmware.new_pin()
+    files = firmware.first_flash(identity, request.folder) | {"etc/pin.txt": pin.encode()}
+    VirtualBoard.create(request.folder, files)
+    (request.folder / "pin.txt").write_text(pin)  # its label
 
 
 class ServedBoard(LiveBoard):
@@ -80,7 +100,7 @@ class ServedBoard(LiveBoard):
     def sync(self) -> None:
         """Have the clock and the world of a board that runs told; by themselves they come once a second."""
         known = self.board.world
-        self._call(self.board.ping, self._pinged)
+        self.ping()
         with contextlib.suppress(TimeoutError):
             self.wait_for(lambda board: board.world is not known or board.power != "on", _SYNC_S, "its clock")
 
@@ -95,10 +115,11 @@ class _Control:
 
     def __init__(self, path: Path, live: ServedBoard):
         path.unlink(missing_ok=True)
+        run = secrets.token_hex(8)
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                answer = _carry_out(live, json.loads(self.rfile.readline()))
+                answer = _carry_out(live, run, json.loads(self.rfile.readline()))
                 with contextlib.suppress(BrokenPipeError):  # who asked has gone
                     self.wfile.write(json.dumps(answer).encode() + b"\n")
 
@@ -116,11 +137,13 @@ class _Control:
         self._path.unlink(missing_ok=True)
 
 
-def _carry_out(live: ServedBoard, order: list) -> dict:
+def _carry_out(live: ServedBoard, run: str, order: list) -> dict:
     name, *arguments = order
     try:
         if name == "log":
             return _log(live, *arguments)
+        if name == "news":
+            return news(live, run, *arguments)
         live.sync()
         if name in _TELLS:
             return _TELLS[name](live)

@@ -9,19 +9,19 @@ from tools.virtual.diagram import Diagram, Row, shown
 
 _MARGIN, _COLUMN, _ROW, _HIGH = 90, 84, 30, 16  # in px: names, a column, a row, and a level
 _STYLE = (
-    "text{font:11px monospace;fill:#222}.time{fill:#888}.grid{stroke:#ddd}"
-    ".wave{fill:none;stroke:#06c;stroke-width:1.5}.value{fill:#eef4fb;stroke:#06c}"
+    "<style>text{font:11px monospace;fill:#222}.time{fill:#888}.grid{stroke:#ddd}.paper{fill:#fff}"
+    ".wave{fill:none;stroke:#06c;stroke-width:1.5}.value{fill:#eef4fb;stroke:#06c}</style>"
 )
 
 
-def render(diagram: Diagram) -> str:
-    """The rows, their columns' times above them, and the notes below."""
-    width = _MARGIN + _COLUMN * len(diagram.columns_us) + 70
+def render(diagram: Diagram, style: str = _STYLE) -> str:
+    """The rows, their columns' times above them, and the notes below. `style` "": the page around it has one."""
+    width = _MARGIN + _COLUMN * len(diagram.columns_us) + 84
     bottom = _ROW * (len(diagram.rows) + 1)
     height = bottom + 10 + 16 * (len(diagram.notes) + 1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">',
-        f'<style>{_STYLE}</style><rect width="{width}" height="{height}" fill="#fff"/>',
+        f'{style}<rect class="paper" width="{width}" height="{height}"/>',
         *_times(diagram, bottom),
     ]
     for number, row in enumerate(diagram.rows, 1):

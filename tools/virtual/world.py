@@ -41,6 +41,10 @@ class World:
         self.temp_c = 25.0
         self.ambient_c = 25.0
         self.link = True
+        self.card = True
+        self.card_stall_us = 0  # how much longer the next write to the card takes
+        self.sound = ""  # what the microphone hears: "" a tone, "counter", or a WAV file of the host
+        self.frames = ""  # a folder of the host with the camera's JPEG files; "": there is no camera
         self.bus_state = factory()
         self.event_line = -1  # -1: driven by the comparator; 0 or 1: forced
         for name, value in (saved or {}).items():
@@ -110,6 +114,23 @@ class World:
 
     def set_link(self, up):
         self.link = bool(up)
+
+    def set_card(self, present):
+        """Put the SD card in, or pull it out."""
+        self.card = bool(present)
+
+    def stall_card(self, ms):
+        """The next write to the card takes so much longer."""
+        self.card_stall_us = int(ms * 1000)
+
+    def set_sound(self, what):
+        """What the microphone hears from its next start: "" a 1 kHz tone; "counter": the number of 1/16000 s since the
+        board was made, its lower 16 bits; or the path of a WAV file of 16 kHz, 16 bit, mono, which is repeated."""
+        self.sound = what
+
+    def set_frames(self, folder):
+        """Fit a camera, found at the next start: it sees the folder's *.jpg in the order of their names, 15 per s."""
+        self.frames = folder
 
     # -- what passes by itself
 

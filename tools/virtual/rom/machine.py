@@ -1,8 +1,6 @@
 """`machine` of the virtual board, at MicroPython's own API; what a pin or a bus does is `sim.world`'s matter."""
 
 import io
-import math
-import struct
 
 import sim
 from wiring import I2C_SCL as _I2C_SCL
@@ -26,7 +24,9 @@ _ETIMEDOUT = 116
 _LINES = {_I2C_SDA: "sda", _I2C_SCL: "scl"}
 _WAKE_US = 800  # from light sleep to code
 _I2C_FRAME_US = 90  # nine clocks at 100 kHz
-_TONE_BYTES, _TONE_PERIOD = 4096, 32
+_EIO, _ENODEV = 5, 19
+_MOST_BYTES = 4096  # of sound at a time, what the tone has
+_HANG_US = 5_000_000  # when an image with that fault stands still
 
 _wake_config = {"ext0": None, "ext1": None}  # set by the esp32 module
 
@@ -244,7 +244,7 @@ class I2C:
 
 
 class I2S(io.IOBase):
-    """The microphone: samples come at the pace of the board's clock, and it always hears a 1 kHz tone."""
+    """The microphone: samples come at the pace of the board's clock. What it hears: `World.set_sound`."""
 
     RX, TX = 0, 1
     MONO, STEREO = 0, 1
@@ -255,6 +255,7 @@ class I2S(io.IOBase):
         self._started_us = sim.now_us()
         self._taken = 0
         self._alarm_us = 0
+        self._source = sim.late("sounds").source(sim.world.sound, self._started_us * rate // 1_000_000)
 
     def _available(self):
         sent = (sim.now_us() - self._started_us) * self._bytes_per_s // 1_000_000 & ~1
@@ -277,9 +278,8 @@ class I2S(io.IOBase):
     def readinto(self, buf):
         while self._available() < 2:
             sim.sleep_us(1000)
-        n = min(len(buf) & ~1, self._available(), _TONE_BYTES)
-        start = self._taken % _TONE_PERIOD
-        buf[:n] = _TONE[start : start + n]
+        n = min(len(buf) & ~1, self._available(), _MOST_BYTES)
+        self._source(memoryview(buf)[:n], self._taken)
         self._taken += n
         return n
 
@@ -291,13 +291,10 @@ def _nothing():
     """An alarm whose only use is that time stops there, so that what waits is polled."""
 
 
-def _tone():
-    """A 1 kHz sine of a quarter of full scale at 16 kHz, 16-bit little-endian; any _TONE_BYTES of it can be cut out."""
-    period = b"".join(struct.pack("<h", int(8192 * math.sin(2 * math.pi * i / 16))) for i in range(16))
-    return memoryview(period * (_TONE_BYTES // _TONE_PERIOD + 1))
-
-
-_TONE = _tone()
+def _hang():
+    """An interrupt that never comes back: nothing runs any more but the watchdog."""
+    while True:
+        sim.sleep_us(1_000_000)
 
 
 class RTC:
@@ -354,15 +351,22 @@ class SDCard:
         self._blocks = self._file.seek(0, 2) // 512
 
     def readblocks(self, block_num, buf):
+        if not sim.world.card:
+            return -_EIO
         self._file.seek(block_num * 512)
         self._file.readinto(buf)
 
     def writeblocks(self, block_num, buf):
-        sim.spend(300 + len(buf) // 512 * 60)
+        if not sim.world.card:
+            return -_EIO
+        stall_us, sim.world.card_stall_us = sim.world.card_stall_us, 0
+        sim.spend(300 + len(buf) // 512 * 60 + stall_us)
         self._file.seek(block_num * 512)
         self._file.write(buf)
 
     def ioctl(self, op, arg):
+        if not sim.world.card:
+            raise OSError(_ENODEV)
         if op == 4:
             return self._blocks
         return 512 if op == 5 else 0
@@ -386,6 +390,10 @@ def _power_up():
     """Called once by the ROM, before any code of the board."""
     for name in ("flash.img", "sd.img"):
         _images[name] = open(sim.config["folder"] + "/" + name, "r+b")  # noqa: SIM115  # until power is cut
+    if sim.world.frames:
+        __import__("camera")  # while this folder is in sight
     sim.wdt_due_us = sim.config["wdt_due_us"]
+    if sim.config["fault"] == "hang":
+        sim.alarm(sim.boot_us + _HANG_US, _hang)
     if sim.config["cause"] == "wake":
         sim.run_to(sim.boot_us + _WAKE_TO_CODE_US)

@@ -9,7 +9,7 @@ import sys
 import sim
 
 folder, which, target = sys.argv[1:]
-sim.config = {"cut": None, "folder": folder, "rtc": "", "wdt_due_us": 1 << 60, "cause": "power"}
+sim.config = {"cut": None, "folder": folder, "rtc": "", "wdt_due_us": 1 << 60, "cause": "power", "fault": ""}
 sim.spend = lambda us: None
 
 import esp32  # noqa: E402

@@ -15,6 +15,7 @@ import select
 import sys
 
 import utime as host
+import vfs
 from micropython import const
 from world import NEVER_US, World
 
@@ -30,9 +31,11 @@ irq_handlers = {}  # signal -> (handler, trigger mask, pin)
 irq_blocked = False
 asleep = False  # light sleep: no interrupt, and a signal that changes ends it
 stirred = False
+slept_us = 0  # in light sleep, since the start
 wdt_timeout_us = 0
 wdt_due_us = NEVER_US
 flash_ops = 0
+power_is_gone = False  # while the heap was locked: it ends at the next look at the clock
 done = 0  # orders to the world that were carried out
 
 _quiet_us = 0  # nothing happens before: until then the clock may be moved on without a look at anything
@@ -41,6 +44,7 @@ _grant = 0  # number of the grant of time that holds
 _until_us = 0
 _stop_on_notice = False
 _noticed = False
+_owed_us = 0  # of operations with the heap locked
 _live = False
 _host_us = 0  # the host's ticks that the clock has followed up to
 _down = None
@@ -50,15 +54,17 @@ _orders = select.poll()
 
 def start():
     """Take the boot message from the supervisor; nothing of the board runs before."""
-    global config, world, boot_us, _ticks_from_us, _down, _up
+    global config, world, boot_us, flash_ops, _ticks_from_us, _down, _up
     down, up = (int(fd) for fd in os.getenv("FIELDREC_BOARD_FDS").split(","))
     _down = open(down, "rb")  # noqa: SIM115  # until power is cut
     _up = open(up, "wb")  # noqa: SIM115
     _orders.register(_down, select.POLLIN)
     config = json.loads(_down.readline())
     world = World(config["world"])
-    boot_us = world.now_us
+    boot_us, flash_ops = world.now_us, config["flash_ops"]
     _ticks_from_us = boot_us - config["ticks_offset_us"]
+    if config["cut"]:
+        config["cut"][1] = int(config["cut"][1] * 4096)
     if config["real"]:
         _go_live()
 
@@ -99,6 +105,43 @@ def spend(us):
         run_to(world.now_us + us)
 
 
+def spend_or_owe(us):
+    """The same for an operation that may come with the heap locked: no time can pass then, it is made up for."""
+    global _owed_us
+    if _heap_is_locked():
+        _owed_us += us
+        disturbed()
+    else:
+        spend(us)
+
+
+def cut_power():
+    """Power goes in the middle of an operation of the flash."""
+    global power_is_gone
+    if not _heap_is_locked():
+        end("cut")
+    power_is_gone = True
+    disturbed()
+
+
+def _heap_is_locked():
+    try:
+        object()
+    except MemoryError:
+        return True
+    return False
+
+
+def _make_up():
+    global _owed_us
+    if _heap_is_locked():
+        return
+    if power_is_gone:
+        end("cut")
+    owed_us, _owed_us = _owed_us, 0
+    spend(owed_us)
+
+
 def sleep_us(us):
     """Sleep; interrupts, alarms and orders are served meanwhile."""
     target = now_us() + us
@@ -123,6 +166,8 @@ def run_to(target_us):
         if target_us < _quiet_us:
             world.now_us = target_us
             return
+        if _owed_us or power_is_gone:
+            _make_up()
         if not _live and (world.now_us >= _until_us or (_noticed and _stop_on_notice)):
             _pause()
         if stirred:
@@ -182,12 +227,14 @@ def bite_at(at_us):
 
 def light_sleep(until_us, is_woken):
     """Sleep, looking at `is_woken()` whenever a signal has changed."""
-    global asleep, stirred
+    global asleep, stirred, slept_us
+    from_us = world.now_us
     asleep = True
     while world.now_us < until_us and not is_woken():
         stirred = False
         sleep_us(until_us - world.now_us)
     asleep = stirred = False
+    slept_us += world.now_us - from_us
 
 
 def _interrupt(signal, level):
@@ -261,9 +308,9 @@ def _obey():
         _grant, _until_us = order["grant"], order["until"]
         _stop_on_notice = order.get("stop_on_notice", False)
     elif "do" in order:
-        done += 1
-        settle()
+        settle()  # an end may be ordered in it: this order then falls to the supervisor
         getattr(world, order["do"][0])(*order["do"][1:])
+        done += 1
         _pass(world.now_us)
     elif "end" in order:
         end(order["end"])
@@ -275,7 +322,7 @@ def _pause():
     """The granted time is used up: report, and stand still until there is more."""
     global _noticed
     _noticed = False
-    tell(ev="paused", grant=_grant, world=world.save(), mem_free=gc.mem_free())
+    tell(ev="paused", grant=_grant, world=world.save(), mem_free=gc.mem_free(), slept_us=slept_us)
     before = _grant
     while _grant == before:
         _obey()
@@ -287,6 +334,26 @@ def end(how, **more):
     while _down.readline():
         continue  # until the supervisor ends the process
     sys.exit(0)  # it has ended itself
+
+
+# -- modules that are seldom needed
+
+
+def late(name, *others):
+    """A module of this folder, read anew each time: it is no part of a board's heap for long. `others` it imports."""
+    vfs.mount(vfs.VfsPosix(_folder), "/.rom")
+    sys.path.insert(0, "/.rom")
+    try:
+        return __import__(name)
+    finally:
+        sys.path.pop(0)
+        vfs.umount("/.rom")
+        for each in others:
+            sys.modules.pop(each, None)
+        sys.modules.pop(name, None)
+
+
+_folder = os.getenv("MICROPYPATH").split(":")[0]
 
 
 # -- what asyncio waits with

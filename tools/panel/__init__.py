@@ -1,0 +1,1 @@
+"""The panel of a virtual board: a page in the browser."""
