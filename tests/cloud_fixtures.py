@@ -1,4 +1,4 @@
-"""A cloud for tests, once a session: `pytest_plugins = ["tests.cloud_fixtures"]`.
+"""A cloud for tests, once a session.
 
 cloud_stores    the stores and the broker, without the services
 cloud           the services as well, on top of their own stores
@@ -18,29 +18,42 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloud import pki
+from cloud.embedded import mosquitto
 from cloud.processes import Cloud
 from tools import keys
 
 
 @contextmanager
-def _cloud(services: tuple[str, ...]) -> Iterator[Cloud]:
+def running_cloud(*services: str, **options) -> Iterator[Cloud]:
+    """A cloud of one's own, in a folder that every user can reach. `options` are Cloud's; not durable by default."""
     with tempfile.TemporaryDirectory(prefix="fieldrec-") as folder:
         data = Path(folder)
         data.chmod(0o755)  # run as root, PostgreSQL is another user's, who has to get there
         keys.new(data / "keys")
-        with Cloud(data, durable=False, services=services) as cloud:
+        with Cloud(data, services=services, **({"durable": False} | options)) as cloud:
             yield cloud
+
+
+@contextmanager
+def cloud_of_pairs() -> Iterator[Cloud]:
+    """Stores and mosquitto, with what the second process of each service needs. Skips where mosquitto is missing."""
+    if words := mosquitto.missing():
+        pytest.skip(words)
+    with running_cloud(broker="mosquitto") as cloud:
+        for name in ("registration-2", "registration-control-2", "ota-2"):
+            cloud.material.issue(name)
+        yield cloud
 
 
 @pytest.fixture(scope="session")
 def cloud_stores() -> Iterator[Cloud]:
-    with _cloud(()) as cloud:
+    with running_cloud() as cloud:
         yield cloud
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
-    with _cloud(("registration", "ota")) as cloud:
+    with running_cloud("registration", "ota") as cloud:
         yield cloud
 
 

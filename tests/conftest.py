@@ -3,14 +3,28 @@
 import ast
 import json
 import os
+import shutil
+import signal
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from tools.virtual.interpreter import MICROPYTHON
+
 ROOT = Path(__file__).parent.parent
-MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
+
+MEMORY, ROOMY_BYTES = Path("/dev/shm"), 6 << 30
+
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOMY_BYTES:
+    # a database is hundreds of files: ext4 without a journal takes ten times as long to make one, after others went
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+if (
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+):  # a shell's `&`: programs under test inherit it, and get Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class DeviceTestFailed(Exception):
@@ -21,7 +35,7 @@ class DeviceTest(pytest.Item):
     def runtest(self) -> None:
         env = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen"}
         command = [
-            MICROPYTHON,
+            *MICROPYTHON,
             "-X",
             "heapsize=1M",
             str(ROOT / "tests/mp_runner.py"),
@@ -54,4 +68,10 @@ def pytest_collect_file(file_path: Path, parent):
     return None
 
 
-pytest_plugins = ["tests.device_fixtures"]
+def pytest_collection_modifyitems(items):
+    """The longest files first: a worker that came to one last would leave the others waiting for it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+LONGEST = ("tests/properties/test_lives", "tests/properties/test_more_lives")
+pytest_plugins = ["hil.plugin", "pytester", "tests.device_fixtures"]

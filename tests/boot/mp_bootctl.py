@@ -57,6 +57,13 @@ def test_the_floor_rises_on_confirm_only_and_never_falls():
     assert bootctl.confirm(record, 1)["security_floor"] == 2
 
 
+def test_a_record_that_was_lost_finds_its_floor_at_the_confirmed_release_that_starts():
+    assert bootctl.started(bootctl.default(), 3)["security_floor"] == 3
+    record = bootctl.changed(bootctl.default(), security_floor=5)
+    assert bootctl.started(record, 3) == record
+    assert bootctl.started(trial(), 3) == trial(), "a release on trial raises nothing"
+
+
 def test_a_revert_without_a_previous_slot_stays():
     record = bootctl.revert(bootctl.default(), "why")
     assert (record["active"], record["state"], record["reason"]) == ("a", "confirmed", "why")

@@ -1,6 +1,5 @@
 import binascii
 import hashlib
-import json
 import os
 
 from bootloader import slots
@@ -14,9 +13,9 @@ def manifest_of(files):
     for path in sorted(files):
         content = files[path]
         sha256 = binascii.hexlify(hashlib.sha256(content).digest()).decode()
-        rows.append({"path": path, "offset": offset, "size": len(content), "sha256": sha256})
+        rows.append(f'{{"offset":{offset},"path":"{path}","sha256":"{sha256}","size":{len(content)}}}')
         offset += len(content)
-    return json.dumps({"version": "1.0.0", "files": rows}).encode()
+    return f'{{"files":[{",".join(rows)}],"version":"1.0.0"}}'.encode()
 
 
 def write(path, content):

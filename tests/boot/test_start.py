@@ -8,6 +8,7 @@ import json
 import pytest
 
 from hil.virtual import VirtualRig
+from tools import signing
 from tools.virtual.board import VirtualBoard
 
 
@@ -88,7 +89,7 @@ def hanging(flash_files) -> dict:
     for file in manifest["files"]:
         if file["path"] == "app/main.mpy":
             file |= {"path": "app/main.py", "size": len(app), "sha256": hashlib.sha256(app).hexdigest()}
-    text = json.dumps(manifest).encode()
+    text = signing.canonical(manifest)
     seal = hmac.digest(flash_files["etc/seal.key"], text, "sha256")
     del files["b/app/main.mpy"]
     return files | {"b/app/main.py": app, "b/manifest.json": text, "b/seal": seal}

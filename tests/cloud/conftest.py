@@ -1,14 +1,13 @@
 """Real PostgreSQL, Valkey, etcd and broker for a session; a database, and both services, for each test."""
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cloud.processes import Cloud as Stores
+from tests import databases
 from tests.cloud.fleet import Cloud
 from tests.cloud_fixtures import cloud_stores
 
@@ -17,13 +16,15 @@ __all__ = ["cloud_stores"]  # a fixture, for the tests here
 
 @pytest.fixture
 def database_url(cloud_stores: Stores) -> Iterator[str]:
-    """Of an empty database."""
-    main, name = cloud_stores.settings.postgres_url, f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(main, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield f"{main.rsplit('/', 1)[0]}/{name}"
-    with psycopg.connect(main, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    """Of a database with all its tables, empty ones."""
+    with databases.migrated(cloud_stores) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(cloud_stores: Stores) -> Iterator[str]:
+    with databases.empty(cloud_stores) as url:
+        yield url
 
 
 @pytest.fixture

@@ -83,11 +83,12 @@ class Cloud:
     def release_key(self) -> Path:
         return self.stores.keys / "release.pem"
 
+    async def connected(self) -> psycopg.AsyncConnection[dict]:
+        """To the database, behind the services' back."""
+        return await psycopg.AsyncConnection.connect(self.database_url, autocommit=True, row_factory=dict_row)
+
     async def rows(self, statement: str, *params) -> list[dict]:
-        """Read behind the services' back."""
-        async with await psycopg.AsyncConnection.connect(
-            self.database_url, row_factory=dict_row
-        ) as connection:
+        async with await self.connected() as connection:
             return await (await connection.execute(statement, params)).fetchall()
 
     async def claim(self, **whom) -> str:
@@ -153,15 +154,17 @@ class Cloud:
         )
         return await self.read(campaign, ota)
 
-    async def until(self, right: Callable[[list[dict]], bool], statement: str, *params) -> list[dict]:
+    async def until(
+        self, right: Callable[[list[dict]], bool], statement: str, *params, within_s: float = WAIT_S
+    ) -> list[dict]:
         """The rows, once they are `right`: a table says nothing by itself when it changes, so it is asked."""
         rows = []
         try:
-            async with asyncio.timeout(WAIT_S):
-                while not right(rows := await self.rows(statement, *params)):
+            async with asyncio.timeout(within_s), await self.connected() as connection:
+                while not right(rows := await (await connection.execute(statement, params)).fetchall()):
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise AssertionError(f"after {WAIT_S} s still: {rows}") from None
+            raise AssertionError(f"after {within_s} s still: {rows}") from None
         return rows
 
 
@@ -208,6 +211,7 @@ class Device:
     def __init__(self, device_id: str, cloud: Cloud, version: str = "1.0.0"):
         self.id, self.version = device_id, version
         self.told: asyncio.Queue[dict] = asyncio.Queue()
+        self._ended: set[str] = set()  # jobs
         self._cloud = cloud
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._client: aiomqtt.Client
@@ -245,8 +249,8 @@ class Device:
             await asyncio.wait_for(self._listening, WAIT_S)
 
     @asynccontextmanager
-    async def online(self):
-        """Connected and subscribed."""
+    async def online(self, *more: str):
+        """Connected, and subscribed to jobs/notify and `more` before it says that it is there."""
         tls = self._cloud.tls()
         tls.load_cert_chain(self._pem)
         will = aiomqtt.Will(topics.topic(self.id, "presence"), _json(online=False, since=None), 1, True)
@@ -255,7 +259,8 @@ class Device:
             "127.0.0.1", port, identifier=self.id, tls_context=tls, will=will
         ) as client:
             self._client = client
-            await client.subscribe(topics.topic(self.id, "jobs/notify"), qos=1)
+            for name in ("jobs/notify", *more):
+                await client.subscribe(topics.topic(self.id, name), qos=1)
             self._listening = asyncio.create_task(self._listen(client))
             await self.say("presence", retain=True, online=True, since="2026-01-01T00:00:00Z")
             yield self
@@ -281,14 +286,16 @@ class Device:
         await self.say("heartbeat", **fields)
 
     async def job(self) -> dict:
-        """The next notify that has a job."""
+        """The next notify of a job that it has not ended: it may be told of one again that it has."""
         async with asyncio.timeout(WAIT_S):
-            while not (told := await self.told.get())["job"]:
+            while (told := await self.told.get())["job"] in (None, *self._ended):
                 continue
         return told
 
     async def report(self, job: dict, status: str, step: str = "", detail: str = "") -> None:
         name = f"jobs/{job['job']}/update"
+        if status in topics.ENDED:
+            self._ended.add(job["job"])
         await self.say(name, status=status, step=step, progress_pct=100, detail=detail)
 
     async def update(self, status: str = "SUCCEEDED", detail: str = "") -> dict:

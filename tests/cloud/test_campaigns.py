@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cloud.db import CHANGE
 from cloud.ota.campaigns import Group, ends_of
 from tests.cloud.fleet import WAIT_S, Device
 
@@ -159,8 +160,8 @@ async def test_abort_takes_back_what_nobody_took(cloud):
     await until_nothing_is_told(devices[0])  # no new URL for a campaign that has ended
     await devices[0].report(job, "SUCCEEDED", "confirmed")  # but its word still counts
     await cloud.until(lambda rows: rows, "SELECT FROM jobs WHERE status = 'SUCCEEDED'")
-    audit = await cloud.rows("SELECT who, why FROM audit WHERE what = 'campaign.ABORTED'")
-    assert audit == [{"who": "admin", "why": "wrong release"}]
+    (audit,) = await cloud.rows("SELECT * FROM audit WHERE what = 'campaign.ABORTED'")
+    assert (audit["who"], audit["why"].split(CHANGE)[0]) == ("admin", "wrong release")
     assert (await cloud.ota.post(f"/v1/campaigns/{campaign}/resume")).status_code == 409
 
 
@@ -226,7 +227,7 @@ async def test_bad_updates_are_dropped(cloud):
     await cloud.campaign(await cloud.release(), [device])
     job = await device.job()
     for fields in (
-        {"status": "CANCELED"},
+        {"status": "QUEUED"},
         {"status": "IN_PROGRESS", "step": "dancing"},
         {"status": "IN_PROGRESS", "progress_pct": 101},
         {"status": "FAILED", "detail": "\0"},
@@ -246,7 +247,8 @@ async def test_filter_and_choice(cloud):
     old = await cloud.campaign(
         digest, devices, filter={"version": "0.9.0"}, groups=[{"name": "a", "share": 1}]
     )
-    members = await cloud.rows("SELECT device_id FROM campaign_members WHERE campaign_id = %s", old)
+    await cloud.until(lambda rows: rows, "SELECT FROM jobs")
+    members = await cloud.rows("SELECT device_id FROM jobs WHERE campaign_id = %s", old)
     assert [row["device_id"] for row in members] == [devices[0].id]
     every = await cloud.campaign(digest, devices)  # not the one that runs 1.1.0 already
     assert [group["size"] for group in (await cloud.read(every))["groups"]] == [1, 1]

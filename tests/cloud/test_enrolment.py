@@ -98,9 +98,10 @@ async def test_open_token_does_not_take_over_an_enrolled_device(registration, de
         csr_of("dev-one", ec.generate_private_key(ec.SECP384R1())),
         b64encode(b"0\x82garbage").decode(),
         "not base64!",
+        "nor ASCII: µ",
         "",
     ],
-    ids=["other name", "other curve", "garbage", "no base64", "empty"],
+    ids=["other name", "other curve", "garbage", "no base64", "no ASCII", "empty"],
 )
 async def test_bad_request_is_refused_and_uses_no_claim_up(registration, device, csr):
     token = await registration.claim()

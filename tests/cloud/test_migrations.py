@@ -22,27 +22,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_of_many_at_once_one_migrates(database_url, folder):
-    applied = await asyncio.gather(*(run(database_url, folder) for _ in range(5)))
+async def test_of_many_at_once_one_migrates(empty_database_url, folder):
+    applied = await asyncio.gather(*(run(empty_database_url, folder) for _ in range(5)))
     assert sorted(applied) == [[], [], [], [], [1, 2]]
     (folder / "0003_three.sql").write_text("CREATE TABLE three (id integer);")
-    assert await run(database_url, folder) == [3]
+    assert await run(empty_database_url, folder) == [3]
 
 
-async def test_broken_migration_leaves_nothing(database_url, folder):
+async def test_broken_migration_leaves_nothing(empty_database_url, folder):
     (folder / "0003_broken.sql").write_text("CREATE TABLE three (id integer); SELECT nonsense;")
     with pytest.raises(psycopg.errors.UndefinedColumn):
-        await run(database_url, folder)
+        await run(empty_database_url, folder)
     (folder / "0003_broken.sql").write_text("CREATE TABLE three (id integer);")
-    assert await run(database_url, folder) == [1, 2, 3]
+    assert await run(empty_database_url, folder) == [1, 2, 3]
 
 
-async def test_newer_database_or_late_file_is_refused(database_url, folder):
-    await run(database_url, folder)
+async def test_newer_database_or_late_file_is_refused(empty_database_url, folder):
+    await run(empty_database_url, folder)
     (folder / "0002_two.sql").unlink()
     with pytest.raises(MigrationError, match=r"has migrations \[2\], unknown here"):
-        await run(database_url, folder)
+        await run(empty_database_url, folder)
     (folder / "0002_two.sql").write_text("")
     (folder / "0000_late.sql").write_text("")
     with pytest.raises(MigrationError, match=r"\[0\] come before"):
-        await run(database_url, folder)
+        await run(empty_database_url, folder)

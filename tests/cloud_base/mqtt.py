@@ -18,8 +18,8 @@ def connect(cloud: Cloud, who: Identity, client_id: str | None = None, **options
     return aiomqtt.Client("127.0.0.1", cloud.ports["broker"], tls_context=who.context(), **options)
 
 
-async def receive(client: aiomqtt.Client) -> aiomqtt.Message:
-    async with asyncio.timeout(PATIENCE_S):
+async def receive(client: aiomqtt.Client, within_s: float = PATIENCE_S) -> aiomqtt.Message:
+    async with asyncio.timeout(within_s):
         return await anext(aiter(client.messages))
 
 

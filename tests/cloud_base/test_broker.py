@@ -1,4 +1,8 @@
-"""The broker from outside, with real clients: who gets in, what each may do, and that nothing is lost."""
+"""Both brokers from outside, with real clients: who gets in, what each may do, and that nothing is lost.
+
+Where mosquitto answers otherwise, a test says how: it gives a client the name of its certificate in place of
+refusing another, and it drops in silence what a client may not publish or receive.
+"""
 
 import asyncio
 import json
@@ -13,25 +17,33 @@ from tests.cloud_fixtures import Identity, make_identity
 from wire import topics
 
 NOT_AUTHORISED = "Not authorized"  # paho's words for CONNACK 5
+REFUSED = b"\x20\x02\x00\x05"
 OTHER = "dev-b"
 PRESENCE_A, PRESENCE_B = (topics.topic(device, "presence") for device in ("dev-a", OTHER))
 
 
 @pytest.fixture
-def device(device_identity) -> Identity:
-    return device_identity("dev-a")
+def device(identity) -> Identity:
+    return identity("dev-a")
 
 
 @pytest.fixture
-def service(cloud_stores) -> Identity:
-    identity = object.__new__(Identity)
-    identity.name, identity.ca = "service-ota", cloud_stores.ca
-    identity.certificate, identity.key = cloud_stores.material.service("ota")
-    return identity
+def service(identity) -> Identity:
+    return identity("service-ota")
+
+
+@pytest.fixture
+def other_service(identity) -> Identity:
+    return identity("service-ota-2")
+
+
+def strict(cloud) -> bool:
+    """Refuses with words, and ends the connection of who does what it may not."""
+    return cloud.broker == "embedded"
 
 
 async def watching(cloud, service, topic_filter="fieldrec/v1/#") -> aiomqtt.Client:
-    client = connect(cloud, service, "service-ota-watch")
+    client = connect(cloud, service)
     await client.__aenter__()
     await client.subscribe(topic_filter, qos=1)
     return client
@@ -59,57 +71,65 @@ async def handshake_refused(cloud, context: ssl.SSLContext) -> bool:
         writer.transport.abort()
 
 
-async def test_no_certificate_is_refused(cloud_stores):
-    assert await handshake_refused(cloud_stores, ssl.create_default_context(cafile=cloud_stores.ca))
+async def test_no_certificate_is_refused(broker_cloud):
+    assert await handshake_refused(broker_cloud, ssl.create_default_context(cafile=broker_cloud.ca))
 
 
-async def test_certificate_of_another_ca_is_refused(cloud_stores, tmp_path):
-    stranger = make_identity("dev-a", pki.make_authority(), tmp_path, cloud_stores.ca)
-    assert await handshake_refused(cloud_stores, stranger.context())
+async def test_certificate_of_another_ca_is_refused(broker_cloud, tmp_path):
+    stranger = make_identity("dev-a", pki.make_authority(), tmp_path, broker_cloud.ca)
+    assert await handshake_refused(broker_cloud, stranger.context())
 
 
-async def test_server_certificate_is_no_client_certificate(cloud_stores):
-    context = ssl.create_default_context(cafile=cloud_stores.ca)
-    context.load_cert_chain(*cloud_stores.material.server)
-    assert await handshake_refused(cloud_stores, context)
+async def test_server_certificate_is_no_client_certificate(broker_cloud):
+    context = ssl.create_default_context(cafile=broker_cloud.ca)
+    context.load_cert_chain(*broker_cloud.material.server)
+    assert await handshake_refused(broker_cloud, context)
 
 
 @pytest.mark.parametrize("client_id", [OTHER, "", "dev-a-2", "service-ota", "DEV-A"])
-async def test_client_id_must_be_the_certificates(cloud_stores, device, client_id):
-    async with bare(cloud_stores, device) as link:
-        assert await link.connect(client_id) == b"\x20\x02\x00\x05"
-        assert await link.closed()
+async def test_client_id_must_be_the_certificates(broker_cloud, device, client_id):
+    async with bare(broker_cloud, device) as link:
+        answer = await link.connect(client_id)
+        if strict(broker_cloud) or not client_id:
+            assert answer[3] == (5 if strict(broker_cloud) else 2)
+            assert await link.closed()
+        else:
+            async with connect(broker_cloud, device):
+                assert await link.closed()  # that was the same client, by its certificate
 
 
-async def test_service_may_add_to_its_name_but_not_take_another(cloud_stores, service):
-    async with connect(cloud_stores, service, "service-ota-2"):
+async def test_service_may_add_to_its_name_but_not_take_another(broker_cloud, service):
+    async with connect(broker_cloud, service, "service-ota-2"):
         pass
-    assert NOT_AUTHORISED in await refused(connect(cloud_stores, service, "service-registration"))
-    assert NOT_AUTHORISED in await refused(connect(cloud_stores, service, "dev-a"))
+    if not strict(broker_cloud):
+        return  # it is service-ota, whatever it says
+    assert NOT_AUTHORISED in await refused(connect(broker_cloud, service, "service-registration"))
+    assert NOT_AUTHORISED in await refused(connect(broker_cloud, service, "dev-a"))
 
 
 @pytest.mark.parametrize("clean", [True, False])
-async def test_pretender_does_not_touch_the_session_it_names(
-    cloud_stores, device, device_identity, service, clean
-):
-    async with connect(cloud_stores, device, clean_session=clean) as victim:
+async def test_pretender_does_not_touch_the_session_it_names(broker_cloud, device, identity, service, clean):
+    async with connect(broker_cloud, device, clean_session=clean) as victim:
         await victim.subscribe(topics.topic("dev-a", "jobs/notify"), qos=1)
         for pretends_clean in (True, False):
-            async with bare(cloud_stores, device_identity(OTHER)) as link:
-                assert await link.connect("dev-a", clean=pretends_clean) == b"\x20\x02\x00\x05"
-        async with connect(cloud_stores, service) as cloud:
+            async with bare(broker_cloud, identity(OTHER)) as link:
+                answer = await link.connect("dev-a", clean=pretends_clean)
+                assert answer == (REFUSED if strict(broker_cloud) else b"\x20\x02\x00\x00")
+        async with connect(broker_cloud, service) as cloud:
             await cloud.publish(topics.topic("dev-a", "jobs/notify"), b"still there", qos=1)
         assert (await receive(victim)).payload == b"still there"
 
 
-async def test_pretender_is_refused_after_the_device_left(cloud_stores, device, device_identity):
+async def test_pretender_is_refused_after_the_device_left(broker_cloud, device, identity):
     """amqtt alone would authenticate it by the certificate of the session's last connection."""
-    async with connect(cloud_stores, device, clean_session=False):
+    async with connect(broker_cloud, device, clean_session=False):
         pass
-    async with bare(cloud_stores, device_identity(OTHER)) as link:
-        assert await link.connect("dev-a", clean=False) == b"\x20\x02\x00\x05"
+    if not strict(broker_cloud):
+        return
+    async with bare(broker_cloud, identity(OTHER)) as link:
+        assert await link.connect("dev-a", clean=False) == REFUSED
     assert "not authorised to connect: client id 'dev-a' with the certificate of 'dev-b'" in log_of(
-        cloud_stores
+        broker_cloud
     )
 
 
@@ -132,14 +152,30 @@ async def granted(client: aiomqtt.Client, topic_filter: str) -> int:
         "fieldrec/v2/dev-a/jobs/notify",
     ],
 )  # fmt: skip
-async def test_device_is_not_authorised_to_subscribe(cloud_stores, device, topic_filter):
-    async with connect(cloud_stores, device) as client:
-        assert await granted(client, topic_filter) == 0x80
-    assert f"dev-a: not authorised to subscribe to {topic_filter!r}" in log_of(cloud_stores)
+async def test_device_is_not_authorised_to_subscribe(broker_cloud, device, service, topic_filter):
+    async with connect(broker_cloud, device) as client:
+        code = await granted(client, topic_filter)
+        if strict(broker_cloud):
+            assert code == 0x80
+            assert f"dev-a: not authorised to subscribe to {topic_filter!r}" in log_of(broker_cloud)
+        else:
+            await hears_only_what_is_its_own(client, broker_cloud, service)
 
 
-async def test_device_subscribes_to_its_own(cloud_stores, device, service):
-    async with connect(cloud_stores, device) as client, connect(cloud_stores, service) as cloud:
+async def hears_only_what_is_its_own(client, cloud, service):
+    """mosquitto grants every subscription, and delivers what the rules let through."""
+    await client.subscribe(topics.topic("dev-a", "jobs/notify"), qos=1)
+    foreign = [topics.topic(OTHER, name) for name in ("heartbeat", "jobs/notify", "commands/reboot")]
+    foreign += [topics.topic("dev-a", name) for name in ("heartbeat", "jobs/7/update")]
+    async with connect(cloud, service) as sender:
+        for topic in foreign:
+            await sender.publish(topic, b"foreign", qos=1)
+        await sender.publish(topics.topic("dev-a", "jobs/notify"), b"own", qos=1)
+    assert (await receive(client)).payload == b"own"
+
+
+async def test_device_subscribes_to_its_own(broker_cloud, device, service):
+    async with connect(broker_cloud, device) as client, connect(broker_cloud, service) as cloud:
         for name in ("jobs/notify", "commands/+", "config/desired"):
             assert await granted(client, topics.topic("dev-a", name)) == 1
         await cloud.publish(topics.topic("dev-a", "commands/reboot"), b"now", qos=1)
@@ -160,38 +196,54 @@ async def test_device_subscribes_to_its_own(cloud_stores, device, service):
         ("fieldrec/v1/dev-a", False),
     ],
 )
-async def test_device_is_not_authorised_to_publish(cloud_stores, device, service, topic, retain, qos):
-    watcher = await watching(cloud_stores, service)
-    async with bare(cloud_stores, device) as link:
+async def test_device_is_not_authorised_to_publish(
+    broker_cloud, device, service, topic, retain, qos, other_service
+):
+    if not strict(broker_cloud) and topic.endswith(("jobs/7/update", "jobs//update")):
+        pytest.skip("mosquitto's rules know nothing of retaining, and their + matches an empty level")
+    watcher = await watching(broker_cloud, other_service)
+    async with bare(broker_cloud, device) as link:
         assert await link.connect("dev-a") == b"\x20\x02\x00\x00"
         packet_id = b"\x00\x01" if qos else b""
         await link.send(0x30 | qos << 1 | retain, string(topic) + packet_id + b"forged")
-        assert await link.closed()
-    async with connect(cloud_stores, device) as client:
+        assert not strict(broker_cloud) or await link.closed()
+    async with connect(broker_cloud, device) as client:
         await client.publish(topics.topic("dev-a", "events"), b"genuine", qos=1)
     assert (await receive(watcher)).payload == b"genuine"  # which was sent after it
     await watcher.__aexit__(None, None, None)
-    assert "dev-a: not authorised to publish to" in log_of(cloud_stores)
-    async with connect(cloud_stores, service) as late:
+    if strict(broker_cloud):
+        assert "dev-a: not authorised to publish to" in log_of(broker_cloud)
+    async with connect(broker_cloud, service) as late:
         await late.subscribe(topic, qos=1)
         await late.publish(topic, b"mark", qos=1)
         assert (await receive(late)).payload == b"mark"  # and nothing retained came before it
 
 
 @pytest.mark.parametrize("topic", [PRESENCE_B, "anything", topics.topic("dev-a", "jobs/notify")])
-async def test_last_will_to_a_foreign_topic_is_refused(cloud_stores, device, topic):
-    will = aiomqtt.Will(topic, b"forged", qos=1, retain=True)
-    assert NOT_AUTHORISED in await refused(connect(cloud_stores, device, will=will))
-    assert f"not authorised to connect: last will to {topic!r}" in log_of(cloud_stores)
+async def test_last_will_to_a_foreign_topic_is_refused(broker_cloud, device, topic, other_service):
+    if strict(broker_cloud):
+        will = aiomqtt.Will(topic, b"forged", qos=1, retain=True)
+        assert NOT_AUTHORISED in await refused(connect(broker_cloud, device, will=will))
+        assert f"not authorised to connect: last will to {topic!r}" in log_of(broker_cloud)
+        return
+    watcher = await watching(broker_cloud, other_service, "fieldrec/#")
+    async with bare(broker_cloud, device) as link:
+        await link.connect("dev-a", will=(topic, "forged"))
+    async with connect(broker_cloud, device) as client:
+        await client.publish(topics.topic("dev-a", "events"), b"genuine", qos=1)
+    assert (await receive(watcher)).payload == b"genuine"  # and the will, which was due before it, is dropped
+    await watcher.__aexit__(None, None, None)
 
 
-async def test_device_is_not_sent_what_is_retained_for_others(cloud_stores, device, device_identity, service):
+async def test_device_is_not_sent_what_is_retained_for_others(
+    broker_cloud, device, identity, service, other_service
+):
     """amqtt alone would: on connecting, all that is retained under any client's subscription."""
-    watcher = await watching(cloud_stores, service)
-    async with connect(cloud_stores, device_identity(OTHER)) as other:
+    watcher = await watching(broker_cloud, other_service)
+    async with connect(broker_cloud, identity(OTHER)) as other:
         await other.publish(PRESENCE_B, b"secret of b", qos=1, retain=True)
     assert (await receive(watcher)).payload == b"secret of b"
-    async with connect(cloud_stores, device) as client, connect(cloud_stores, service) as cloud:
+    async with connect(broker_cloud, device) as client, connect(broker_cloud, service) as cloud:
         await client.subscribe(topics.topic("dev-a", "jobs/notify"), qos=1)
         await cloud.publish(topics.topic("dev-a", "jobs/notify"), b"for a", qos=1)
         assert (await receive(client)).payload == b"for a"
@@ -206,39 +258,49 @@ def presence(online: bool) -> bytes:
     return json.dumps({"v": 1, "online": online, "since": None}).encode()
 
 
-async def test_presence_is_retained_and_the_last_will_replaces_it(cloud_stores, device, service):
-    watcher = await watching(cloud_stores, service, PRESENCE_A)
-    async with bare(cloud_stores, device) as link:
+async def leave_presence(cloud, device) -> None:
+    async with connect(cloud, device) as client:
+        await client.publish(PRESENCE_A, presence(False), qos=1, retain=True)
+
+
+async def test_presence_is_retained_and_the_last_will_replaces_it(
+    broker_cloud, device, service, other_service
+):
+    watcher = await watching(broker_cloud, other_service, PRESENCE_A)
+    async with bare(broker_cloud, device) as link:
         await link.connect("dev-a", will=(PRESENCE_A, presence(False).decode()))
         await link.send(0x33, string(PRESENCE_A) + b"\x00\x01" + presence(True))
         assert (await receive(watcher)).payload == presence(True)
     assert (await receive(watcher)).payload == presence(False)  # the link was cut
     await watcher.__aexit__(None, None, None)
-    async with connect(cloud_stores, service) as late:
+    async with connect(broker_cloud, service) as late:
         await late.subscribe(PRESENCE_A, qos=1)
         kept = await receive(late)
         assert (kept.payload, kept.retain) == (presence(False), True)
 
 
-async def test_silent_device_goes_offline(cloud_stores, device, service):
+async def test_silent_device_goes_offline(broker_cloud, device, service, other_service):
     """Nothing on the link for 1.5 times the keep-alive: as when a battery is pulled, and no FIN comes."""
-    watcher = await watching(cloud_stores, service, PRESENCE_A)
+    await leave_presence(broker_cloud, device)
+    watcher = await watching(broker_cloud, other_service, PRESENCE_A)
     await receive(watcher)  # what is retained
-    async with bare(cloud_stores, device) as link:
+    async with bare(broker_cloud, device) as link:
         await link.connect("dev-a", keep_alive_s=1, will=(PRESENCE_A, "silent"))
-        assert (await receive(watcher)).payload == b"silent"
+        assert (await receive(watcher, 15)).payload == b"silent"  # mosquitto looks every few seconds
     await watcher.__aexit__(None, None, None)
 
 
 @pytest.mark.parametrize("clean", [True, False])
-async def test_newer_connection_takes_over(cloud_stores, device, service, clean):
+async def test_newer_connection_takes_over(broker_cloud, device, service, clean, other_service):
     notify = topics.topic("dev-a", "jobs/notify")
-    watcher = await watching(cloud_stores, service, PRESENCE_A)
+    await leave_presence(broker_cloud, device)
+    watcher = await watching(broker_cloud, other_service, PRESENCE_A)
     await receive(watcher)  # what is retained
-    async with bare(cloud_stores, device) as old:
+    async with bare(broker_cloud, device) as old:
         await old.connect("dev-a", clean=clean, will=(PRESENCE_A, "old one left"))
-        async with connect(cloud_stores, device, clean_session=clean) as new:
-            assert (await receive(watcher)).payload == b"old one left"
+        async with connect(broker_cloud, device, clean_session=clean) as new:
+            if clean or strict(broker_cloud):  # mosquitto: a session that goes on has not ended
+                assert (await receive(watcher)).payload == b"old one left"
             assert await old.closed()
             await new.publish(PRESENCE_A, presence(True), qos=1, retain=True)
             assert (await receive(watcher)).payload == presence(True)
@@ -251,30 +313,29 @@ async def test_newer_connection_takes_over(cloud_stores, device, service, clean)
 # nothing lost
 
 
-async def test_what_came_while_offline_is_delivered(cloud_stores, device, service):
+async def test_what_came_while_offline_is_delivered(broker_cloud, device, service):
     notify = topics.topic("dev-a", "jobs/notify")
-    async with connect(cloud_stores, device, clean_session=False) as client:
+    async with connect(broker_cloud, device, clean_session=False) as client:
         await client.subscribe(notify, qos=1)
-    async with connect(cloud_stores, service) as cloud:
+    async with connect(broker_cloud, service) as cloud:
         await cloud.publish(notify, b"while you slept", qos=1)
-    async with connect(cloud_stores, device, clean_session=False) as client:
+    async with connect(broker_cloud, device, clean_session=False) as client:
         message = await receive(client)
         assert (message.payload, message.retain) == (b"while you slept", False)
-    async with connect(cloud_stores, device, clean_session=True):
+    async with connect(broker_cloud, device, clean_session=True):
         pass
 
 
-async def test_unacknowledged_is_sent_again_to_a_new_connection(cloud_stores, device, service):
+async def test_unacknowledged_is_sent_again_to_a_new_connection(broker_cloud, device, service):
     """As when a service is killed between receiving a status and committing it."""
     update = topics.topic("dev-a", "jobs/7/update")
-    name = "service-ota-acks"
-    async with connect(cloud_stores, service, name, clean_session=False) as consumer:
+    async with connect(broker_cloud, service, clean_session=False) as consumer:
         consumer._client.manual_ack_set(True)
         await consumer.subscribe(update, qos=1)
-        async with connect(cloud_stores, device) as client:
+        async with connect(broker_cloud, device) as client:
             await client.publish(update, b"SUCCEEDED", qos=1)
         assert (await receive(consumer)).payload == b"SUCCEEDED"
-    async with connect(cloud_stores, service, name, clean_session=False) as consumer:
+    async with connect(broker_cloud, service, clean_session=False) as consumer:
         consumer._client.manual_ack_set(True)
         await consumer.subscribe(
             topics.topic("+", "heartbeat"), qos=1
@@ -282,21 +343,21 @@ async def test_unacknowledged_is_sent_again_to_a_new_connection(cloud_stores, de
         again = await receive(consumer)
         assert again.payload == b"SUCCEEDED"
         consumer._client.ack(again.mid, again.qos)
-    async with connect(cloud_stores, service, name, clean_session=False) as consumer:
-        async with connect(cloud_stores, device) as client:
+    async with connect(broker_cloud, service, clean_session=False) as consumer:
+        async with connect(broker_cloud, device) as client:
             await client.publish(update, b"the next", qos=1)
         assert (await receive(consumer)).payload == b"the next"  # the first one is done with
-    async with connect(cloud_stores, service, name, clean_session=True):
+    async with connect(broker_cloud, service, clean_session=True):
         pass
 
 
-async def test_slow_consumer_gets_everything_in_order(cloud_stores, device, service):
+async def test_slow_consumer_gets_everything_in_order(broker_cloud, device, service):
     """More than are sent ahead of their acknowledgement."""
     events, count = topics.topic("dev-a", "events"), 2500
-    async with connect(cloud_stores, service, clean_session=True) as consumer:
+    async with connect(broker_cloud, service, clean_session=True) as consumer:
         consumer._client.manual_ack_set(True)
         await consumer.subscribe(events, qos=1)
-        async with connect(cloud_stores, device, max_inflight_messages=100) as client:
+        async with connect(broker_cloud, device, max_inflight_messages=100) as client:
             client.pending_calls_threshold = count
             await asyncio.gather(*(client.publish(events, str(n), qos=1, timeout=30) for n in range(count)))
         for n in range(count):
@@ -308,12 +369,13 @@ async def test_slow_consumer_gets_everything_in_order(cloud_stores, device, serv
 # what a hostile client sends
 
 
-async def test_packet_that_is_too_large_ends_the_connection(cloud_stores, device):
-    async with bare(cloud_stores, device) as link:
+async def test_packet_that_is_too_large_ends_the_connection(broker_cloud, device):
+    async with bare(broker_cloud, device) as link:
         await link.connect("dev-a")
         link.writer.write(b"\x30\xff\xff\xff\x7f" + string(topics.topic("dev-a", "events")) + b"x" * 1000)
         assert await link.closed()
-    assert "a packet of over 65536 bytes" in log_of(cloud_stores)
+    words = "a packet of over 65536 bytes" if strict(broker_cloud) else "disconnected"
+    assert words in log_of(broker_cloud)
 
 
 @pytest.mark.parametrize(
@@ -326,10 +388,10 @@ async def test_packet_that_is_too_large_ends_the_connection(cloud_stores, device
         b"\x10\xff\xff\x7f\x00\x04MQTT\x04\xc2\x00\x05\x00\x05dev-a\xff\xff" + b"x" * 70000,
     ],
 )  # fmt: skip
-async def test_garbage_instead_of_connect_harms_no_one(cloud_stores, device, service, data):
-    async with bare(cloud_stores, device) as link:
+async def test_garbage_instead_of_connect_harms_no_one(broker_cloud, device, service, data):
+    async with bare(broker_cloud, device) as link:
         link.writer.write(data)
         link.writer.write_eof() if link.writer.can_write_eof() else link.writer.close()
         assert await link.closed(15)
-    async with connect(cloud_stores, service):
+    async with connect(broker_cloud, service):
         pass

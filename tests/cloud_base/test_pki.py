@@ -56,6 +56,13 @@ def test_what_the_request_asks_for_beyond_its_name_is_ignored(ca):
     assert [name.value for name in names] == ["spiffe://fieldrec/device/dev-1"]
 
 
+def test_a_curve_that_nobody_knows_is_refused(ca):
+    """The object identifier of P-256 with a digit changed."""
+    known, unknown = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a9648ce3d030107")
+    with pytest.raises(pki.CsrError, match="can't be read"):
+        pki.sign_device_csr(request("dev-1").replace(known, unknown), "dev-1", ca)
+
+
 def flipped(data: bytes) -> bytes:
     return data[:-1] + bytes([data[-1] ^ 1])
 

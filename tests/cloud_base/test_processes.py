@@ -220,7 +220,7 @@ def command(*arguments: str) -> str:
 
 def test_up_and_its_neighbours_then_sigterm(data):
     up = Up(data)
-    assert len(up.pids) == 7
+    assert len(up.pids) == 9
     claim = json.loads(command("claim", "--data", str(data), "--device", "dev-1", "--json"))
     assert len(claim["token"]) >= 32
     assert json.loads(command("status", "--data", str(data), "--json"))["urls"] == up.found["urls"]

@@ -1,5 +1,7 @@
 """Settings from the environment: what is missing or unsafe is refused, in words."""
 
+import os
+
 import pytest
 
 from cloud import pki
@@ -86,6 +88,24 @@ def test_s3_needs_no_folder_settings(environ):
 def test_secret_that_others_may_read_is_refused(environ, tmp_path, mode):
     (tmp_path / "secret").chmod(mode)
     assert "which others than its owner may read; run: chmod 600" in refusal(environ)
+
+
+@pytest.mark.parametrize(("mode", "taken"), [(0o440, True), (0o640, True), (0o460, False), (0o444, False)])
+def test_secret_of_somebody_else_may_be_for_our_group(environ, tmp_path, mode, taken):
+    """As Kubernetes mounts one: root's, for the pod's group."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give a file away")
+    (tmp_path / "secret").chmod(mode)
+    os.chown(tmp_path / "secret", 12345, 12345)
+    if taken:
+        assert Settings.from_env(environ).mqtt_key == tmp_path / "secret"
+    else:
+        assert "which others than its owner may read" in refusal(environ)
+
+
+def test_first_process_has_no_number(environ):
+    assert Settings.from_env(environ | {"FIELDREC_INSTANCE": "1"}).instance == ""
+    assert Settings.from_env(environ | {"FIELDREC_INSTANCE": "2"}).instance == "2"
 
 
 def test_short_admin_token_is_refused(environ, tmp_path):

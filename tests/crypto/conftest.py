@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tools.virtual.interpreter import MICROPYTHON
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -18,8 +19,7 @@ def on_device() -> Callable[..., Any]:
     """`on_device(script, *arguments)`: runs it in MicroPython; what it prints last is JSON, and returned."""
 
     def run(script: str, *arguments: object) -> Any:
-        interpreter = Path(sys.executable).with_name("micropython")
-        command = [str(interpreter), "-X", "heapsize=256K", "-c", script, *map(str, arguments)]
+        command = [*MICROPYTHON, "-X", "heapsize=256K", "-c", script, *map(str, arguments)]
         env = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen"}
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr

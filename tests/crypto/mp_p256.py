@@ -1,33 +1,19 @@
-import binascii
 import hashlib
 import os
 
 from bootloader import p256
-
-unhex = binascii.unhexlify
-
-# RFC 6979, appendix A.2.5: key, and signatures of "sample" and "test" with SHA-256
-PRIVATE = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
-PUBLIC = unhex(
-    "60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6"
-    "7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299"
+from tests.crypto.device_vectors import (
+    DIGEST,
+    PRIVATE,
+    PUBLIC,
+    SAMPLE,
+    TEST,
+    ZERO,
+    number,
+    point,
+    signed,
+    unhex,
 )
-SAMPLE = unhex(
-    "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"
-    "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"
-)
-TEST = unhex(
-    "F1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367"
-    "019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083"
-)
-DIGEST = hashlib.sha256(b"sample").digest()
-
-P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
-ZERO = bytes(32)
-
-
-def number(n):
-    return n.to_bytes(32, "big")
 
 
 def test_rfc_6979_vectors():
@@ -38,6 +24,21 @@ def test_rfc_6979_vectors():
 
 def test_bytearrays_are_fine():
     assert p256.verify(bytearray(PUBLIC), bytearray(DIGEST), bytearray(SAMPLE)) is True
+
+
+def test_combs_of_any_number_of_teeth():
+    for teeth in range(1, 9):
+        combs = {point: list(p256.comb(point, teeth)) for point in (p256.GENERATOR, PUBLIC)}
+        assert [len(entries) for entries in combs.values()] == [2**teeth] * 2
+        assert p256.verify(PUBLIC, DIGEST, SAMPLE, combs.get) is True, teeth
+        assert p256.verify(PUBLIC, DIGEST, TEST, combs.get) is False, teeth
+
+
+def test_an_entry_is_the_sum_of_its_rows():
+    entries = list(p256.comb(p256.GENERATOR, 4))
+    for i in range(8):
+        rows = 2**96 + sum((1 if i >> m & 1 else -1) << 32 * m for m in range(3))
+        assert entries[i] == point(rows) and entries[8 + i] == point(rows << 128), i
 
 
 def test_one_flipped_bit_anywhere_is_false():
@@ -68,10 +69,11 @@ def test_r_and_s_out_of_range_are_false():
 
 def test_points_that_are_none_are_false():
     x, y = PUBLIC[:32], PUBLIC[32:]
-    not_reduced = number(5) + number(P)
-    for point in (ZERO + ZERO, x + x, y + x, x + number(P), number(P) + y, not_reduced, b"\xff" * 64):
-        assert p256.verify(point, DIGEST, SAMPLE) is False
-    negative = x + number(P - int.from_bytes(y, "big"))  # on the curve, but another key
+    prime = number(p256.PRIME)
+    not_reduced = number(5) + prime
+    for key in (ZERO + ZERO, x + x, y + x, x + prime, prime + y, not_reduced, b"\xff" * 64):
+        assert p256.verify(key, DIGEST, SAMPLE) is False
+    negative = x + number(p256.PRIME - int.from_bytes(y, "big"))  # on the curve, but another key
     assert p256.verify(negative, DIGEST, SAMPLE) is False
 
 
@@ -83,33 +85,30 @@ def test_s_and_its_negative_are_both_signatures():
 
 def test_a_sum_that_is_infinity_is_false():
     """With Q = -G and digest = r the two products cancel, whatever s is."""
-    x, y = p256.base_multiply(p256.ORDER - 1)
-    assert p256.verify(number(x) + number(y), number(7), number(7) + number(9)) is False
+    key = point(p256.ORDER - 1)
+    for s in (1, 2, 9, p256.ORDER - 1):
+        assert p256.verify(key, number(7), number(7) + number(s)) is False
 
 
 def test_products_that_meet_are_added_right():
-    """Q = G and digest = r: both products are the same point, and their sum a doubling."""
-    x, y = p256.base_multiply(1)
-    k = 12345
-    r = p256.base_multiply(k)[0] % p256.ORDER
-    s = p256.inverse(k, p256.ORDER) * (r + r) % p256.ORDER
-    assert p256.verify(number(x) + number(y), number(r), number(r) + number(s)) is True
-
-
-def test_digests_at_the_edges():
-    """A digest of zero, of the order, and above it, signed with the RFC's key."""
-    for digest in (ZERO, number(p256.ORDER), b"\xff" * 32):
-        k = 98765
+    """Q = G and digest = r: both products are the same point, and their sum a doubling, in each column."""
+    for k in (1, 2, 12345):
         r = p256.base_multiply(k)[0] % p256.ORDER
-        s = p256.inverse(k, p256.ORDER) * (int.from_bytes(digest, "big") + r * PRIVATE) % p256.ORDER
-        assert p256.verify(PUBLIC, digest, number(r) + number(s)) is True
+        assert p256.verify(p256.GENERATOR, number(r), signed(1, number(r), k)) is True
+
+
+def test_digests_and_nonces_at_the_edges():
+    """A digest of zero, of the order and near it; sums that are G, -G, and their doubles."""
+    for digest in (0, 1, p256.ORDER - 1, p256.ORDER, p256.ORDER + 1, 2**256 - 1):
+        for k in (1, 2, p256.ORDER - 2, p256.ORDER - 1, 98765):
+            assert p256.verify(PUBLIC, number(digest), signed(PRIVATE, number(digest), k)) is True
 
 
 def test_base_multiply():
-    x, y = p256.base_multiply(PRIVATE)
-    assert number(x) + number(y) == PUBLIC
+    assert point(PRIVATE) == PUBLIC
+    assert point(1) == p256.GENERATOR
     gx, gy = p256.base_multiply(1)
-    assert gx >> 240 == 0x6B17 and p256.base_multiply(p256.ORDER - 1) == (gx, P - gy)
+    assert p256.base_multiply(p256.ORDER - 1) == (gx, p256.PRIME - gy)
     x2, y2 = p256.base_multiply(2)  # from any table of multiples of G
     assert number(x2)[:4] == unhex("7cf27b18") and number(y2)[:4] == unhex("07775510")
 
@@ -122,3 +121,4 @@ def test_inverse():
 def test_random_bytes_never_raise():
     for _ in range(50):
         assert p256.verify(os.urandom(64), os.urandom(32), os.urandom(64)) is False
+        assert p256.verify(PUBLIC, os.urandom(32), os.urandom(64)) is False

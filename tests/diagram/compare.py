@@ -6,7 +6,7 @@ import subprocess
 
 from tests.diagram.arrows import Arrow
 from tools.release_build import PROJECT
-from tools.virtual.processor import MICROPYTHON
+from tools.virtual.interpreter import MICROPYTHON
 
 _GOOD = {"vbat_mv": 3900, "temp_decic": 250, "held_ms": 0, "down": False, "wake": "PWR_SW1"}
 _RESET = {"[*]": "RESET"}
@@ -14,7 +14,7 @@ _RESET = {"[*]": "RESET"}
 
 def tables(probes: list[dict]) -> dict:
     """The device's own tables, and what its SPL decides for each probe."""
-    command = [MICROPYTHON, str(PROJECT / "tests/diagram/device_tables.py")]
+    command = [*MICROPYTHON, str(PROJECT / "tests/diagram/device_tables.py")]
     env = os.environ | {"MICROPYPATH": f"{PROJECT}:.frozen"}
     run = subprocess.run(
         command, env=env, input=json.dumps(probes), capture_output=True, text=True, timeout=60

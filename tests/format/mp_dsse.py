@@ -1,3 +1,5 @@
+import hashlib
+
 from wire import dsse
 
 
@@ -28,6 +30,21 @@ def test_every_cut_is_refused():
     packed = dsse.pack("t", b"some payload", [("0" * 16, bytes(64))])
     for size in range(len(packed)):
         assert refused(packed[:size]), size
+
+
+def test_an_envelope_written_otherwise_is_read_as_well():
+    packed = dsse.pack("t", b"some payload", [("0" * 16, bytes(64))])
+    for other in (packed.replace(b":", b": "), packed.replace(b'"c29', b'"\\u00632' + b"9")):
+        assert other != packed and dsse.parse(other) == dsse.parse(packed)
+
+
+def test_a_second_payload_is_refused():
+    packed = dsse.pack("t", b"some payload", [("0" * 16, bytes(64))])
+    assert refused(packed.replace(b',"payloadType"', b',"payload":"AAAA","payloadType"'))
+
+
+def test_the_digest_is_the_one_of_the_signed_bytes():
+    assert dsse.digest("t", b"some payload") == hashlib.sha256(dsse.pae("t", b"some payload")).digest()
 
 
 def refused(data):

@@ -62,6 +62,39 @@ def test_each_field_of_a_header_has_its_limits():
     assert refusal(frel.parse_header, b"FREL\0\0\0\2" + header[8:]) == "format 2 is not known, only 1 is"
 
 
+def test_keyrings_in_front_are_found_and_then_the_header():
+    first, second = frel.pack_keyring(b"k" * 30), frel.pack_keyring(b"l" * 5000)
+    data = bytearray(first + second + frel.pack_header(700, 96, 5000))
+    front, found = frel.Front(), []
+    while True:
+        span = front.keyring(data[front.at : front.at + frel.HEADER_SIZE])
+        if not span:
+            break
+        found.append(data[span[0] : span[1]])
+    assert found == [b"k" * 30, b"l" * 5000]
+    assert frel.parse_header(data[front.at :]) == (700, 96, 5000)
+
+
+def test_a_keyring_section_has_its_limits():
+    section = frel.pack_keyring(b"k" * 30)
+    for size in range(4, frel.KEYRING_HEADER_SIZE):
+        words = f"keyring section is cut off: {size} of 12 bytes"
+        assert refusal(frel.keyring_length, section[:size]) == words
+    assert frel.keyring_length(b"FREL" + section[4:]) == frel.keyring_length(b"FR") == 0
+    words = "keyring section of format 2 is not known, only 1 is"
+    assert refusal(frel.keyring_length, b"FRKR\0\0\0\2" + section[8:]) == words
+    for length in (0, frel.MAX_KEYRING + 1, 2**32 - 1):
+        head = section[:8] + length.to_bytes(4, "big")
+        assert refusal(frel.keyring_length, head) == f"keyring length {length} is not in 1..16384"
+
+
+def test_keyrings_in_front_come_to_an_end():
+    front = frel.Front()
+    for _ in range(frel.MAX_KEYRINGS):
+        assert front.keyring(frel.pack_keyring(b"k"))
+    assert refusal(front.keyring, frel.pack_keyring(b"k")) == "more than 8 keyrings in front of the header"
+
+
 def test_chunks_never_cross_a_file():
     found = [(file["path"], offset, length) for file, offset, length in frel.chunks(manifest()["files"])]
     assert found == [

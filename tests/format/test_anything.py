@@ -16,6 +16,14 @@ ANYTHING = st.recursive(
 )
 ROOTS = {"keys": {}, "threshold": 1}
 RUN = settings(max_examples=200, deadline=None)  # a busy machine is no failure
+ROOT = trust.keyid(bytes(64))
+RING: dict = {
+    "version": 2,
+    "keys": {ROOT: {"public": bytes(64).hex(), "kinds": ["app"]}},
+    "revoked": [],
+    "threshold": 1,
+    "roots": {"version": 2, "keys": {ROOT: bytes(64).hex()}, "threshold": 1},
+}
 KEYRING = {"version": 1, "keys": {}, "revoked": [], "threshold": 1}
 
 
@@ -30,6 +38,7 @@ def taken_or_refused(kind: type[ValueError], function, *arguments) -> None:
 @given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda tail: b"FREL\0\0\0\1" + tail))
 def test_headers(data):
     taken_or_refused(frel.FormatError, frel.parse_header, data)
+    taken_or_refused(frel.FormatError, frel.keyring_length, b"FRKR" + data)
 
 
 @RUN
@@ -65,9 +74,22 @@ def test_envelopes_with_our_fields(payload, payload_type, signatures):
 @RUN
 @given(ANYTHING)
 def test_keyrings_signed_but_odd(value):
-    envelope = dsse.pack(dsse.PAYLOAD_TYPE_KEYRING, json.dumps(value).encode(), [("k" * 16, bytes(64))])
-    roots = {"keys": {"k" * 16: ""}, "threshold": 1}
-    taken_or_refused(trust.TrustError, trust.open_keyring, envelope, roots, lambda *_: True)
+    odd_and_trusted(value)
+
+
+@RUN
+@given(st.data())
+def test_keyrings_with_one_value_exchanged(data):
+    changed = copy.deepcopy(RING)
+    place = data.draw(st.sampled_from([changed, changed["roots"], changed["keys"][ROOT]]))
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(ANYTHING)
+    odd_and_trusted(changed)
+
+
+def odd_and_trusted(value) -> None:
+    envelope = dsse.pack(dsse.PAYLOAD_TYPE_KEYRING, json.dumps(value).encode(), [(ROOT, bytes(64))])
+    taken_or_refused(trust.TrustError, trust.open_keyring, envelope, RING["roots"], lambda *_: True)
+    taken_or_refused(trust.TrustError, trust.newer_keyring, envelope, RING["roots"], KEYRING, lambda *_: True)
 
 
 @RUN

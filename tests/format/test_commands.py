@@ -56,7 +56,78 @@ def test_errors_are_one_line_and_say_what_to_do(tree, signed, signing_keys, tmp_
     assert "kinds are app and runtime" in bad("keys", "new", tmp_path / "x", "--kind", "firmware")
 
 
-@pytest.mark.parametrize("group", ["keys new list", "release build sign verify inspect publish"])
+def test_a_runtime_needs_its_image(tree, tmp_path):
+    build = (
+        "release",
+        "build",
+        "--version",
+        "1.27.0",
+        "--board",
+        "virtual",
+        "--source",
+        tree,
+        "--out",
+        tmp_path,
+    )
+    words = "--image FILE goes with --kind runtime, and the other way round"
+    assert bad(*build, "--kind", "runtime") == words
+    (tmp_path / "image").write_bytes(b"x")
+    assert bad(*build, "--image", tmp_path / "image") == words
+    assert "fieldrec-runtime-1.27.0.frel" in good(*build, "--kind", "runtime", "--image", tmp_path / "image")
+
+
+def test_trust_changes_and_travels(tree, signed, tmp_path):
+    """A second key, two signatures needed, the first root exchanged: all by command."""
+    folder, second, root = tmp_path / "keys", tmp_path / "second.pem", tmp_path / "root2.pem"
+    keyid = json.loads(good("keys", "generate", second, "--json"))["keyid"]
+    good("keys", "public", second, "--out", tmp_path / "second.pub.pem")
+    assert "BEGIN PUBLIC KEY" in good("keys", "public", second)
+    told = good("keys", "add", folder, tmp_path / "second.pub.pem", "--kind", "app")
+    assert "keyring 2 is in force" in told and f"with-keyring RELEASE --keys {folder}" in told
+    assert json.loads(good("keys", "threshold", folder, 2, "--json"))["version"] == 3
+    old = next(
+        row["keyid"] for row in json.loads(good("keys", "list", folder, "--json")) if row["role"] == "root"
+    )
+    good("keys", "generate", root)
+    told = good("keys", "roots", folder, "--add", root, "--remove", old)
+    assert "keyring 4 waits in" in told and f"fieldrec keys sign {folder} --root KEY" in told
+    assert "keyring 4 is in force" in good("keys", "sign", folder, "--root", root)
+    assert "1 of 2 signatures" in bad("release", "verify", signed, "--keys", folder)
+    assert keyid in good("release", "sign", signed, "--key", second)
+    assert good("release", "with-keyring", signed, "--keys", folder).strip() == f"{signed} brings keyring 4"
+    assert "whole and trusted" in good("release", "verify", signed, "--keys", folder)
+    text = good("release", "inspect", signed)
+    for part in ("keyring 4", "threshold 2, signed by", f"{keyid}  signs app", "roots 2: threshold 1 of"):
+        assert part in text
+    assert "add a key first" in bad("keys", "revoke", folder, keyid, "--root", root)
+
+
+def test_diff_shows_files_and_totals(tree, tmp_path):
+    build = ("release", "build", "--board", "virtual", "--source", tree, "--out", tmp_path, "--version")
+    good(*build, "1.0.0")
+    (tree / "app/page.html").write_text("<p>hello again</p>")
+    (tree / "app/added.html").write_text("x" * 5000)
+    (tree / "board/power.py").unlink()
+    good(*build, "1.1.0")
+    old, new = tmp_path / "fieldrec-1.0.0.frel", tmp_path / "fieldrec-1.1.0.frel"
+    text = good("release", "diff", old, new)
+    assert "new         2 of    2 chunks     5000 bytes  app/added.html" in text
+    assert "changed     1 of    1 chunks       18 bytes  app/page.html" in text
+    assert "removed  board/power.mpy" in text and "app/main.mpy" not in text
+    assert "payload  5018 bytes in 2 requests" in text
+    found = json.loads(good("release", "diff", old, new, "--json"))
+    assert (found["bytes"], found["requests"], found["whole"]) == (5018, 2, new.stat().st_size)
+    words = bad("release", "diff", tree / "app/main.py", new)
+    assert words.startswith(f"{tree}/app/main.py: not a release")
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "keys new list generate public add revoke threshold roots sign",
+        "release build sign with-keyring verify inspect diff publish",
+    ],
+)
 def test_every_command_explains_itself(group):
     name, *commands = group.split()
     assert all(command in good(name, "--help") for command in commands)

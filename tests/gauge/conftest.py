@@ -34,20 +34,28 @@ def tried(act, *arguments):
 
 @pytest.fixture
 def run(tmp_path):
-    """run(script, *orders): a board with that main.py, its world told the orders (command, arguments...) first."""
+    """run(script, *orders): a board with that main.py, its world told the orders (command, arguments...).
+
+    The gauge has had power for a second when the script begins, unless `fresh` is set.
+    """
     drivers: dict[str, Path | bytes] = {
         str(path.relative_to(ROOT)): path for path in (ROOT / "board").rglob("*.py")
     }
     boards: list[VirtualBoard] = []
 
-    def started(script: str, *orders: tuple) -> VirtualBoard:
-        files = {**drivers, "main.py": (HEAD + script).encode()}
+    def started(script: str, *orders: tuple, fresh: bool = False) -> VirtualBoard:
+        before = "" if fresh else "sleep(1)\n"
+        files = {**drivers, "main.py": (HEAD + before + script).encode()}
         board = VirtualBoard.create(tmp_path / str(len(boards)), files)
         boards.append(board)
-        for order in orders:
+        fits = [order for order in orders if order[0] == "set_gauge"]
+        for order in fits:
             board.do(*order)
         board.power_on()
-        board.run_for(100)
+        for order in orders:
+            if order not in fits:
+                board.do(*order)
+        board.run_for(100 if fresh else 1100)
         return board
 
     yield started

@@ -74,7 +74,7 @@ def test_it_takes_a_quarter_of_a_second_to_answer_after_power_on(run):
     board = run(
         "start = ticks_ms()\nwhile reading() == 'G01':\n    sleep_ms(10)\nprint(ticks_diff(ticks_ms(), start))",
         BQ,
-        ("power_gauge",),
+        fresh=True,
     )
     board.run_for(500)
     assert 240 <= int(board.lines[0]) <= 280

@@ -33,7 +33,7 @@ def test_values_come_every_250_ms(run):
 
 
 def test_the_first_charge_is_unknown_not_empty(run):
-    board = run(LOOP.format(ms=100), ("power_gauge",))
+    board = run(LOOP.format(ms=100), fresh=True)
     board.run_for(2000)
     first = board.lines.index("(3900, 75)")
     assert 9 <= first <= 13 and set(board.lines[:first]) == {"(3900, None)"}
@@ -75,5 +75,5 @@ def test_a_low_cell_wakes_the_board(run):
     )
     assert board.power == "off"
     board.do("battery_mv", 3590)
-    board.run_for(600)
+    board.run_for(1600)
     assert board.lines[:2] == ["wake 0", "wake 2"]

@@ -47,7 +47,7 @@ def test_nothing_speaks_of_one_machine():
 
 
 def test_locks_pin_by_hash_and_name_no_host():
-    for lock in ("requirements.lock", "typings.lock"):
+    for lock in ("requirements.lock", "typings.lock", "typings-rp2.lock"):
         text = (ROOT / lock).read_text()
         assert "://" not in text and "index-url" not in text, lock
         for pin in re.findall(r"^\w.*(?:\n .*)*", text, re.M):

@@ -97,6 +97,24 @@ def test_a_hold_just_under_15_s_is_no_reset(idle, ms):
     assert transitions(idle) == ["IDLE -> OFF (PWR_SW1 5000)"]
 
 
+@pytest.mark.parametrize("ms", [15_001, 15_005, 15_015])
+def test_a_hold_of_15_s_is_a_reset_however_soon_it_ends(idle, ms):
+    idle.press("PWR_SW1", ms, bounce=True)
+    idle.wait(17_000)
+    assert transitions(idle) == ["IDLE -> RESET (PWR_SW1 15000)"]
+
+
+def test_the_processor_sleeps_with_a_key_that_is_stuck(idle):
+    idle.hold("PWR_SW2")
+    idle.wait(25_000)
+    slept_us = idle.board.slept_us
+    idle.wait(60_000)
+    assert idle.board.slept_us - slept_us > 0.95 * 60_000_000
+    idle.release("PWR_SW2")
+    idle.wait(3000)
+    assert transitions(idle) == ["IDLE -> RECORD (PWR_SW2 3000)"]
+
+
 def test_each_threshold_gives_a_cue(idle):
     idle.board.edges.clear()
     idle.press("PWR_SW1", 4000)

@@ -1,6 +1,9 @@
 import pytest
 
 from tests.network.lab import Authority
+from tests.network.online import broker, cloud, device, workshop
+
+__all__ = ["broker", "cloud", "device", "workshop"]  # fixtures, for the tests here
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import sys
 from app import config, selftest, trial
 from app.network import Network
 from app.race import race
+from app.settings import Settings
 from board.errors import SensorError
 from bootloader import bootctl
 
@@ -40,6 +41,7 @@ class Context:
         self.device = config.device(self.root)
         self.buffer = bytearray(4096)
         self.restart = asyncio.Event()
+        self.kept = Settings(self, self.root)
         self.slot, record = bootctl.next_boot(bootctl.load(self.root))
         bootctl.save(record, self.root)
         self.manifest = config.read_json(f"{self.root}/{self.slot}/manifest.json")
@@ -59,6 +61,24 @@ class Context:
             "versions": self.versions,
         }
 
+    def runtime(self):
+        return None
+
+    def settings(self):
+        return self.kept
+
+    def log_lines(self):
+        return ["1.000 a line"]
+
+    def indicators(self):
+        return self
+
+    def show(self, state=None, record=None):
+        say(shows=[state, record])
+
+    def vibrate(self, on):
+        say(vibrates=on)
+
     def heartbeat_s(self):
         return 1
 
@@ -71,6 +91,11 @@ class Context:
     def reset(self, reason):
         say(reset=reason)
         self.restart.set()
+
+    def warning(self, text):
+        say(log=text)
+
+    info = warning
 
     def log(self, text):
         say(log=text)

@@ -20,8 +20,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tools.virtual.interpreter import MICROPYTHON
+
 ROOT = Path(__file__).parents[2]
-MICROPYTHON = str(Path(sys.executable).with_name("micropython"))
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
 
 
@@ -116,6 +117,7 @@ class WebServer:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
 
     def do_GET(self) -> None:
         lab: WebServer = self.server.lab  # type: ignore[attr-defined]
@@ -204,7 +206,7 @@ def free_port() -> int:
 
 
 def device_command(script: Path, *args: object, heap: str = "1M") -> list[str]:
-    return [MICROPYTHON, "-X", f"heapsize={heap}", str(script), *map(str, args)]
+    return [*MICROPYTHON, "-X", f"heapsize={heap}", str(script), *map(str, args)]
 
 
 def device_environment(path: str = str(ROOT)) -> dict[str, str]:

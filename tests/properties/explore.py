@@ -43,11 +43,12 @@ class Lived:
         self.ways.update((way.source, way.trigger, way.target) for way in seen.ways)
         self.ways.update(("SPL", f"row {d.row}", d.state) for d in seen.decisions)
 
-    def __add__(self, other: "Lived") -> "Lived":
-        return Lived(
-            self.hours + other.hours, self.lives + other.lives, self.boots + other.boots,
-            self.state_h + other.state_h, self.ways + other.ways,
-        )  # fmt: skip
+    def record(self) -> dict:
+        """As JSON can carry it."""
+        ways = {f"{source} -> {target} ({trigger})": n for (source, trigger, target), n in self.ways.items()}
+        return {
+            "hours": self.hours, "lives": self.lives, "boots": self.boots, "state_h": dict(self.state_h), "ways": ways,
+        }  # fmt: skip
 
 
 def explore(part: int, hours: float, files: Mapping[str, bytes], tables: dict, keep: Path) -> Lived:

@@ -137,7 +137,7 @@ _trouble = st.one_of(
     st.builds(_fault, st.sampled_from(_FAULTS), _short_ms),
     st.builds(_pull, st.integers(0, 5000)),
     st.booleans().map(lambda there: [(0, ("hold" if there else "release", "USB"))]),
-    st.builds(_stuck, _KEYS, st.integers(1, 5)),
+    st.builds(_stuck, _KEYS, st.integers(1, 600)),
     st.sampled_from([-1, 0, 1]).map(lambda level: [(0, ("force_event_line", level))]),
 )
 _step = st.tuples(_gap_ms, st.one_of(_person, _person, _world, _trouble))

@@ -11,12 +11,14 @@ from tests.properties.weather import weather
 from tools.virtual.board import VirtualBoard
 from tools.virtual.trace import Trace, run_to
 
+_HEAP = "384K"  # as a board has it, or less; it is swept at each start, so a larger one takes longer
+
 
 def live(life: Life, files: Mapping[str, bytes]) -> tuple[Trace, Observed]:
     """On a new board with `files` on its flash, which is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="fieldrec-life-"))
     try:
-        with VirtualBoard.create(folder / "board", files, seed=life.seed) as board:
+        with VirtualBoard.create(folder / "board", files, seed=life.seed, heap=_HEAP) as board:
             return _live(life, board)
     finally:
         shutil.rmtree(folder)

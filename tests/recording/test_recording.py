@@ -30,7 +30,9 @@ def session(rig) -> tuple[dict, dict[str, bytes]]:
     assert len(folder) == 1
     name = folder.pop()
     about = json.loads(files[f"REC/{name}/session.json"])
-    return about, {segment: files[f"REC/{name}/{segment}"] for segment in about["segments"]}
+    segments = {path.split("/")[-1]: data for path, data in sorted(files.items()) if path.endswith(".wav")}
+    assert [segment["name"] for segment in about.get("segments", [])] in ([], list(segments))
+    return about, segments
 
 
 def samples(wav: bytes) -> list[int]:
@@ -51,11 +53,11 @@ def test_a_recording_plays_with_its_bookmark(recording):
     recording.wait(5000)
     stop(recording)
     about, segments = session(recording)
-    assert about["closed"] and not about["private"]
+    assert about["closed"] and about["private"] == []
     assert about["bookmarks"] == [pytest.approx(6200, abs=300)]  # a bookmark is set on release
     (wav,) = segments.values()
     sound = samples(wav)
-    assert len(sound) * 2 == about["bytes"]
+    assert len(sound) * 2 == about["length_ms"] * 32
     assert len(sound) / RATE_HZ == pytest.approx(13.4, abs=0.5)
     assert max(sound) == 8192 and all(
         sound[i] == sound[i + 16] for i in range(len(sound) - 16)
@@ -68,7 +70,7 @@ def test_segments_follow_without_a_gap(recording):
     about, segments = session(recording)
     assert list(segments) == ["000.wav", "001.wav", "002.wav"]
     sound = [s for wav in segments.values() for s in samples(wav)]
-    assert len(sound) * 2 == about["bytes"]
+    assert len(sound) * 2 == about["length_ms"] * 32
     assert all(sound[i] == sound[i + 16] for i in range(0, len(sound) - 16))
 
 
@@ -80,10 +82,9 @@ def test_mute_writes_silence_and_keeps_the_timeline(recording):
     recording.wait(6000)
     stop(recording)
     about, segments = session(recording)
-    (on_ms, on), (off_ms, off) = about["muted"]
-    assert on and not off
+    ((on_ms, off_ms),) = about["muted"]
     sound = samples(segments["000.wav"])
-    muted = sound[on_ms * 16 + RATE_HZ // 2 : off_ms * 16 - RATE_HZ // 2]
+    muted = sound[on_ms * 16 + 16 : off_ms * 16 - 16]
     assert len(muted) > 4 * RATE_HZ and not any(muted)
     assert any(sound[: on_ms * 16]) and any(sound[off_ms * 16 + RATE_HZ :])
 

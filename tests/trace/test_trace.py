@@ -111,4 +111,5 @@ def test_a_line_tells_a_change(line, told):
 
 def test_the_last_state_is_the_one_that_was_told_last():
     assert last_state(["spl: row 9 -> IDLE - x", "1.0 state IDLE -> RECORD (y)", "z"]) == "RECORD"
+    assert last_state(["spl: row 9 -> IDLE - x", "spl: RECOVERY: no slot boots; z"]) == "RECOVERY"
     assert last_state([]) == ""

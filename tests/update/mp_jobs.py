@@ -1,4 +1,6 @@
+import asyncio
 import json
+import os
 
 from app import jobs
 from bootloader import bootctl
@@ -68,3 +70,49 @@ def test_notifications():
         except ValueError:
             continue
         raise AssertionError(bad)
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+class Said:
+    """Takes what would go to the broker."""
+
+    def __init__(self):
+        self.messages = []
+
+    async def publish(self, topic, payload):
+        self.messages.append((topic, json.loads(payload)))
+
+
+def device(root):
+    return jobs.Jobs("dev-1", None, None, None, print, root)
+
+
+def folder():
+    name = "/tmp/mp_jobs_" + os.urandom(6).hex()
+    os.mkdir(name)
+    return name
+
+
+def test_a_trace_is_given_back_also_after_a_restart():
+    root, said = folder(), Said()
+    before = device(root)
+    before.on_notify(told(trace=TRACE))
+    before.tell("IN_PROGRESS", "installed")
+    asyncio.run(before._publish(said))
+    after = device(root)
+    after.tell("SUCCEEDED", "confirmed")
+    asyncio.run(after._publish(said))
+    assert [(topic, message["trace"]) for topic, message in said.messages] == [
+        ("fieldrec/v1/dev-1/jobs/7/update", TRACE)
+    ] * 2
+
+
+def test_without_a_trace_none_is_made_up():
+    for odd in (None, 7, "", "x" * 56):
+        said, one = Said(), device(folder())
+        one.on_notify(told(trace=odd))
+        one.tell("IN_PROGRESS", "downloading")
+        asyncio.run(one._publish(said))
+        assert "trace" not in said.messages[0][1]

@@ -56,13 +56,15 @@ class Workshop:
 class Device:
     """The file system of a device that runs a release in slot a; slot b is empty."""
 
-    def __init__(self, workshop: Workshop, root: Path, running: release.Release) -> None:
+    def __init__(
+        self, workshop: Workshop, root: Path, running: release.Release, secret: bytes | None = None
+    ) -> None:
         self.root = root
         for name in ("etc", "data", "a", "b"):
             (root / name).mkdir(parents=True, exist_ok=True)
         for name in ("roots.json", "keyring.json"):
             (root / "etc" / name).write_bytes((workshop.keys / name).read_bytes())
-        (root / "etc/seal.key").write_bytes(os.urandom(32))
+        (root / "etc/seal.key").write_bytes(secret or os.urandom(32))
         who = {"id": "dev-1", "board": "virtual", "cloud": "https://127.0.0.1:1"}
         (root / "etc/device.json").write_text(json.dumps(who))
         self.fill("a", running)

@@ -126,3 +126,11 @@ def test_what_the_world_has_not_is_refused(make):
         board.do("fly")
     with pytest.raises(BoardError, match="within 50 ms"):
         board.expect_line("never", 50)
+
+
+def test_what_was_done_to_the_world_right_before_the_power_went_is_not_lost(rig):
+    rig.press("PWR_SW1", 1700)
+    rig.wait(4000)
+    rig.temp_c(33)
+    rig.cut_power()
+    assert rig.board.world.temp_c == 33
