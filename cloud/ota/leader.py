@@ -126,13 +126,14 @@ class Election:
         raise LeaseLost("deposed, standing anew")
 
     async def _keep_alive(self, etcd: httpx.AsyncClient, lease: str) -> None:
+        """From a third of the lease on: its grant was the first sign of life."""
         while True:
+            await asyncio.sleep(self._lease_s / 3)
             asked_at = time.monotonic()
             answer = await _call(etcd, "lease/keepalive", {"ID": lease})
             if int(answer["result"].get("TTL", 0)) <= 0:
                 raise LeaseLost(f"lease {lease} ran out")
             self._alive_until = asked_at + self._lease_s
-            await asyncio.sleep(self._lease_s / 3)
 
 
 async def fence(connection: Connection, role: str, revision: int, holder: str) -> None:

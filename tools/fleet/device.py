@@ -99,8 +99,6 @@ class Device:
         finally:
             if self._working:
                 self._working.cancel()
-            if self.link:
-                self.link.close()
 
     async def _session(self) -> None:
         """From a connection to its end. Raises what `connect` does, and LinkLost if it ended by itself."""
@@ -121,7 +119,7 @@ class Device:
         finally:
             self.online.clear()
             self.link = None
-            link.close()
+            await link.close()
         if not self._leaving:
             raise LinkLost("ended by the broker")
 

@@ -14,6 +14,7 @@ PINGREQ, PINGRESP, DISCONNECT = 0xC0, 0xD0, 0xE0
 _QOS1, _RETAIN = 0x02, 0x01
 PACKET_MAX_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 30.0
+GOODBYE_S = 2.0  # for the broker's half of a goodbye
 
 
 class LinkLost(Exception):
@@ -67,11 +68,14 @@ class Link(asyncio.Protocol):
         self._send(SUBSCRIBE, number.to_bytes(2, "big") + filters)
         return acknowledged
 
-    def close(self) -> None:
-        """With a goodbye: the broker forgets the last will."""
+    async def close(self) -> None:
+        """With a goodbye: the broker forgets the last will. The socket is closed when this returns."""
         if not self._transport.is_closing():
             self._send(DISCONNECT, b"")
             self._transport.close()
+        if not (await asyncio.wait([self.closed], timeout=GOODBYE_S))[0]:
+            self._transport.abort()
+            await self.closed
 
     def cut(self) -> None:
         """Without a word, as a radio that fades."""
