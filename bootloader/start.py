@@ -9,7 +9,7 @@ import bootloader
 from board.watchdog import Watchdog
 from bootloader import bootctl
 
-_TIDY = const(2048)  # bytes: while modules load, a collection after each so many keeps them close together
+_TIDY = const(8192)  # bytes: while modules load, a collection after each so many keeps them close together
 
 # what the app is told of its start
 slot = ""

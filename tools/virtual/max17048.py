@@ -28,6 +28,8 @@ class Max17048:
     def __init__(self, world, state):
         self._world = world
         self.state = state
+        self._measured: tuple = ()  # (voltage, duty) of the last conversion, if what came of it still holds
+        self._active = False
         self._due_us = 0 if "vcell" not in state else state["at_us"] + self._period_us()
 
     def power_on(self, now_us):
@@ -35,6 +37,7 @@ class Max17048:
         self.state.clear()
         self.state.update(_POWER_ON)
         self.state.update({"on_us": now_us, "active_us": now_us, "soc": None})
+        self._measured = ()
         self._measure(now_us)
 
     def tick(self, now_us):
@@ -59,8 +62,10 @@ class Max17048:
         """The access has ended."""
 
     def read(self, register, buf, wrong):
+        word = 0
         for i in range(len(buf)):
-            word = self._word((register + i) & ~1, wrong)
+            if not i or not (register + i) & 1:
+                word = self._word((register + i) & ~1, wrong)
             buf[i] = word & 0xFF if (register + i) & 1 else word >> 8
 
     def write(self, register, data):
@@ -71,6 +76,7 @@ class Max17048:
             return False  # the reset comes before the acknowledgement
         if register in _WRITABLE and len(data) == 2:
             self.state[_WRITABLE[register]] = value
+            self._measured = ()
             self._due_us = self.state["at_us"] + self._period_us()
         return True
 
@@ -98,17 +104,24 @@ class Max17048:
 
     def _measure(self, now_us):
         state, world = self.state, self._world
+        if (world.ocv_mv, world.duty) != self._measured:
+            self._measured = (world.ocv_mv, world.duty)
+            self._convert(state, world)
+        if self._active:
+            state["active_us"] = now_us
+        state["at_us"] = now_us
+        self._due_us = now_us + self._period_us()
+
+    def _convert(self, state, world):
         status = state["status"] | self._due_alerts()
         state["vcell"] = _vcell(world)
         state["soc"] = int(world.soc_pct() * 256)
-        active = world.rate_pct_h() > (state["hibrt"] >> 8) * _RATE_LSB
-        if active or world.ocv_mv - world.cell_mv() > (state["hibrt"] & 0xFF) * _ACTIVE_LSB_MV:
-            state["active_us"] = now_us
-        state["at_us"] = now_us
+        sag_mv = world.ocv_mv - world.cell_mv()
+        self._active = sag_mv > (state["hibrt"] & 0xFF) * _ACTIVE_LSB_MV
+        self._active |= world.rate_pct_h() > (state["hibrt"] >> 8) * _RATE_LSB
         if status != state["status"]:
             state["status"] = status
             state["config"] |= _ALRT
-        self._due_us = now_us + self._period_us()
 
     def _due_alerts(self):
         """What the next conversion will raise: too low a voltage, or a charge that falls to its threshold."""
