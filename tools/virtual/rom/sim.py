@@ -366,6 +366,8 @@ def wait_io(io_queue, timeout_ms):
         _go_live()
     elif _live and not real:
         _leave_live()
+    if _live:
+        _wait_orders(0)  # also where something is always ready
     target = NEVER_US if timeout_ms < 0 else now_us() + timeout_ms * 1000
     while not io_queue.wake_ready() and world.now_us < target:
         stop_us = min(target, _next_us())
