@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,21 @@ class Desk:
         self._log = (folder / "log").open("w")
         self.start_board()
         self._panel = self._start("panel", "--http", self.url.rpartition(":")[2])
+        self._wait_for_panel(int(self.url.rpartition(":")[2]))
 
     def _start(self, *words: str) -> subprocess.Popen:
         command: list[str | Path] = [_FIELDREC, "board", words[0], "--port", self.port, *words[1:]]
         env = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
         return subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, env=env)
+
+    def _wait_for_panel(self, port: int) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", port)).close()
+            except ConnectionRefusedError:
+                assert self._panel.poll() is None and time.monotonic() < deadline, "the panel does not start"
+                time.sleep(0.05)  # that a port is open can only be tried
 
     def start_board(self) -> None:
         self._board = self._start("run")
@@ -95,13 +106,5 @@ def _foreign(url: str) -> list[str]:
 
 
 def _open(page, url: str) -> None:
-    """The panel's own process may still be starting."""
-    for _ in range(200):
-        try:
-            page.goto(url)
-            break
-        except Exception as error:  # Playwright is optional, its errors can't be named above
-            if "ERR_CONNECTION_REFUSED" not in str(error):
-                raise
-            page.wait_for_timeout(100)
+    page.goto(url)
     page.wait_for_selector(".diagram svg")
