@@ -10,7 +10,7 @@ from micropython import const
 from app import config
 from app.link import NetworkError
 from app.telemetry import utc
-from app.tidy import unload
+from bootloader.modules import unload
 
 _WAITING = const(4)  # commands; of settings only the last that came counts
 _COMMAND_BYTES = const(256)

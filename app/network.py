@@ -35,8 +35,9 @@ from app.link import Backoff, Link, NetworkError
 from app.mqtt import Client
 from app.race import race
 from app.telemetry import Telemetry, clock_is_sane
-from app.tidy import Tidy, unload
+from app.tidy import Tidy
 from bootloader import bootctl
+from bootloader.modules import unload
 from wire import topics
 
 _PRIVATE_POLL_MS = const(500)

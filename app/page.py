@@ -14,6 +14,7 @@ import sys
 from micropython import const
 
 from app import config, states, uptime
+from bootloader.modules import unload
 
 _OPEN_MS = const(600_000)
 _STATION_MS = const(25_000)  # a board's join takes up to 20 s
@@ -149,10 +150,5 @@ def _digits(path):
 
 
 def _unload():
-    for name in list(sys.modules):
-        if name.split(".")[0] == "microdot" or name.startswith("app.web"):
-            del sys.modules[name]
-    package = sys.modules["app"]
-    if hasattr(package, "web"):
-        delattr(package, "web")
+    unload(*[name for name in sys.modules if name.split(".")[0] == "microdot" or name.startswith("app.web")])
     gc.collect()

@@ -1,7 +1,6 @@
 """Memory in one piece: MicroPython moves nothing, so what stays must not lie strewn among what does not."""
 
 import gc
-import sys
 
 from micropython import const
 
@@ -17,13 +16,3 @@ class Tidy:
 
     def __exit__(self, *_):
         gc.threshold(-1)
-
-
-def unload(*names):
-    """Give back the memory of modules, by their full names, once nobody uses them."""
-    for name in names:
-        sys.modules.pop(name, None)
-        package, _, module = name.rpartition(".")
-        parent = sys.modules.get(package)
-        if hasattr(parent, module):
-            delattr(parent, module)

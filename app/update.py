@@ -12,8 +12,8 @@ import gc
 
 from app.outcomes import Deferred, Failed, Refused
 from app.source import Source
-from app.tidy import unload
 from bootloader import bootctl, slots
+from bootloader.modules import unload
 
 
 class Result:

@@ -5,11 +5,12 @@ import sys
 
 from micropython import const
 
-import bootloader
 from board.watchdog import Watchdog
 from bootloader import bootctl
+from bootloader.modules import unload
 
 _TIDY = const(8192)  # bytes: while modules load, a collection after each so many keeps them close together
+_STAY = ("bootloader", "bootloader.bootctl", "bootloader.modules", "bootloader.start")
 
 # what the app is told of its start
 slot = ""
@@ -76,14 +77,8 @@ def choose():
 
 def hand_over(folder):
     """From here on `board`, `app` and `wire` are the slot's own. What else is of `bootloader` leaves memory."""
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("board", "wire"):
-            del sys.modules[name]
-    for name in list(sys.modules):
-        package, _, module = name.partition(".")
-        if package == "bootloader" and module not in ("", "start", "bootctl"):
-            del sys.modules[name]
-            delattr(bootloader, module)
+    loaded = [name for name in sys.modules if name.split(".")[0] in ("board", "bootloader", "wire")]
+    unload(*[name for name in loaded if name not in _STAY])
     sys.path.insert(0, folder)
     gc.threshold(_TIDY)
     gc.collect()

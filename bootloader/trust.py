@@ -8,10 +8,9 @@ too, so it holds with either, and a power cut between the two files is made up f
 
 import json
 import os
-import sys
 
-import bootloader
 from bootloader import files
+from bootloader.modules import unload
 from wire import frel, trust
 from wire.trust import TrustError
 
@@ -72,10 +71,7 @@ def _with_verifier(root, use):
     try:
         return use(Verifier(root))
     finally:
-        for name in ("comb", "p256"):
-            sys.modules.pop("bootloader." + name, None)
-            if hasattr(bootloader, name):
-                delattr(bootloader, name)
+        unload("bootloader.comb", "bootloader.p256")
 
 
 def _keep_roots(roots, keyring, root):

@@ -79,6 +79,10 @@ class Service:
     def post_text(self, path: str, text: bytes) -> str:
         return self._ask("POST", path, content=text, headers={"Content-Type": "text/csv"}).text
 
+    def upload(self, path: str, blocks: Iterator[bytes], size: int) -> dict:
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        return self._ask("POST", path, content=blocks, headers=headers).json()
+
     def delete(self, path: str) -> dict:
         return self._ask("DELETE", path).json()
 
@@ -106,16 +110,20 @@ class Service:
         try:
             answer = self._client.request(method, path, **more)
         except httpx.TransportError as error:
-            raise ServiceError(f"{self._client.base_url}{path}: {error}") from error
-        if answer.is_error:
+            raise ServiceError(
+                f"{self._client.base_url} can't be reached, or is of another CA: {error}"
+            ) from error
+        if not answer.is_success:
             raise ServiceError(f"refused, status {answer.status_code}: {_words(answer)}")
         return answer
 
 
 def _words(answer: httpx.Response) -> str:
+    """The reason, from {"error": words} or {"detail": words}; else the beginning of what was sent."""
     try:
-        return str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
+        said = answer.json()
+        return str(said.get("error") or said["detail"])
+    except (ValueError, KeyError, AttributeError):
         return answer.text[:300]
 
 

@@ -189,14 +189,12 @@ def publish(
     from rich.console import Console
     from rich.progress import Progress
 
-    from tools.release_publish import PublishError, publish
-    from tools.service import ServiceError, Where
+    from tools.release_publish import publish
 
     quiet = as_json or not Console().is_terminal
-    with explained(PublishError, ServiceError), Progress(disable=quiet, transient=True) as progress:
+    with asking("ota", data, url, ca, token) as service, Progress(disable=quiet, transient=True) as progress:
         bar = progress.add_task(file.name, total=file.stat().st_size)
-        at, trusted, right = Where("ota", data, url, ca, token).known()
-        answer = publish(file, at, right, trusted, lambda sent: progress.update(bar, completed=sent))
+        answer = publish(service, file, lambda sent: progress.update(bar, completed=sent))
     if as_json:
         typer.echo(json.dumps(answer))
         return

@@ -10,7 +10,7 @@ from cloud.objects import key_of, open_store
 from tools import keys, release
 from tools.demo.forged import offer
 from tools.demo.stage import IDS, RowFailed, Stage
-from tools.release_publish import PublishError
+from tools.service import ServiceError
 
 
 def online(stage: Stage) -> str:
@@ -113,7 +113,7 @@ def forgeries(stage: Stage) -> str:
         stage.say(f"offering {name} to the cloud and to {device_id}")
         try:
             stage.publish(path)
-        except PublishError as error:
+        except ServiceError as error:
             words.append(str(error))
         else:
             raise RowFailed(f"the cloud took {name}")

@@ -17,6 +17,7 @@ from cloud.processes import Cloud
 from tools import firmware, keys, release, signin
 from tools.release_build import PROJECT, TREES
 from tools.release_publish import publish
+from tools.service import Where, opened
 from tools.virtual.board import VirtualBoard
 from tools.virtual.live import LiveBoard
 
@@ -112,7 +113,8 @@ class Stage:
         return path
 
     def publish(self, path: Path) -> dict:
-        return publish(path, self.cloud.urls["ota"], self.cloud.admin_token, self.cloud.ca)
+        with opened(Where("ota", self.cloud.data)) as service:
+            return publish(service, path)
 
     # -- the cloud
 
