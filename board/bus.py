@@ -63,13 +63,17 @@ class Part:
         self._buffer = bytearray(2)
 
     def read_word(self, register):
-        """The register's 16 bits. SensorError G01 if the part does not acknowledge, B03 if the transfer breaks off."""
-        try:
-            self._i2c.readfrom_mem_into(self._address, register, self._buffer)
-        except OSError as error:
-            raise self._broken(error, register) from None
+        """The register's 16 bits. Errors as `read_into`."""
+        self.read_into(register, self._buffer)
         first, second = self._buffer
         return first << 8 | second if self._big else second << 8 | first
+
+    def read_into(self, register, buffer):
+        """The bytes from a register on. SensorError G01 if the part does not acknowledge, B03 if it breaks off."""
+        try:
+            self._i2c.readfrom_mem_into(self._address, register, buffer)
+        except OSError as error:
+            raise self._broken(error, register) from None
 
     def write_word(self, register, value):
         """Errors as `read_word`."""

@@ -11,7 +11,7 @@ ADDRESS = const(0x36)
 
 # Register Summary
 _VCELL = const(0x02)  # LSB 78.125 uV = 5/64 mV
-_SOC = const(0x04)  # LSB 1/256 %; 0 until the first estimate, 1 s after power-on
+# SOC, 0x04: LSB 1/256 %; 0 until the first estimate, 1 s after power-on
 _VERSION = const(0x08)  # 0x001x; the lowest digit is the production version
 _HIBRT = const(0x0A)  # 0 disables hibernation
 _CONFIG = const(0x0C)
@@ -31,6 +31,7 @@ class Max17048(Part):
     def __init__(self, i2c):
         super().__init__(i2c, ADDRESS, big=True)
         self.raw = (0, 0)  # VCELL and SOC of the last reading, bit for bit
+        self._both = bytearray(4)
 
     def identify(self):
         """SensorError unless it is a MAX17048."""
@@ -43,7 +44,9 @@ class Max17048(Part):
 
     def read(self):
         """(cell voltage in mV, state of charge in %, None before its first estimate). SensorError if not to be had."""
-        vcell, soc = self.raw = self.read_word(_VCELL), self.read_word(_SOC)
+        both = self._both
+        self.read_into(_VCELL, both)  # SOC comes next: the address counts on (Read Data Protocol)
+        vcell, soc = self.raw = both[0] << 8 | both[1], both[2] << 8 | both[3]
         vbat_mv = (vcell * 5 + 32) >> 6
         if soc == 0 and self.read_word(_STATUS) & _STATUS_RI:
             return vbat_mv, None
