@@ -16,7 +16,6 @@ from typing import Any
 from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
@@ -69,6 +68,8 @@ def start(service: str, url: str | None = None, share: float = 1.0, instance: st
     resource = Resource.create({SERVICE_NAME: f"fieldrec-{service}", SERVICE_INSTANCE_ID: instance or "1"})
     provider = TracerProvider(Rooted(share if url else 0.0), resource)
     if url:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # takes a while
+
         exporter = OTLPSpanExporter(endpoint=f"{url.rstrip('/')}/v1/traces", timeout=EXPORT_TIMEOUT_S)
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1_000))
     trace.set_tracer_provider(provider)
