@@ -74,4 +74,4 @@ def pytest_collection_modifyitems(items):
 
 
 LONGEST = ("tests/properties/test_lives", "tests/properties/test_more_lives")
-pytest_plugins = ["hil.plugin", "pytester", "tests.device_fixtures"]
+pytest_plugins = ["hil.plugin", "pytester", "tests.cloud_fixtures", "tests.device_fixtures"]

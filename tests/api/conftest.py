@@ -14,10 +14,9 @@ from cloud.dashboard import app as dashboard
 from cloud.dashboard.services import Services
 from tests.cloud.conftest import cloud, database_url, registration
 from tests.cloud.fleet import Cloud
-from tests.cloud_fixtures import cloud_stores
 from tools.fleet import identities
 
-__all__ = ["cloud", "cloud_stores", "database_url", "registration"]  # fixtures, for the tests here
+__all__ = ["cloud", "database_url", "registration"]  # fixtures, for the tests here
 
 OWN, FOREIGN = "dev-own", "dev-foreign"
 

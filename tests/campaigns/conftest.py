@@ -9,9 +9,8 @@ from cloud.processes import Cloud as Stores
 from tests.campaigns.lab import Lab
 from tests.campaigns.lab import lab as open_lab
 from tests.cloud.conftest import database_url
-from tests.cloud_fixtures import cloud_stores
 
-__all__ = ["cloud_stores", "database_url"]  # fixtures, for the tests here
+__all__ = ["database_url"]  # fixtures, for the tests here
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real PostgreSQL, Valkey, etcd and broker for a session; a database, and both services, for each test."""
+"""On the stores of the session: a database, and both services, for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -9,9 +9,6 @@ import pytest
 from cloud.processes import Cloud as Stores
 from tests import databases
 from tests.cloud.fleet import Cloud
-from tests.cloud_fixtures import cloud_stores
-
-__all__ = ["cloud_stores"]  # a fixture, for the tests here
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import pytest
 
 from cloud.processes import Cloud as Stores
 from tests.cloud.conftest import database_url
-from tests.cloud_fixtures import cloud_stores
 from tests.dashboard.lab import Lab
 
-__all__ = ["cloud_stores", "database_url"]  # fixtures, for the tests here
+__all__ = ["database_url"]  # fixtures, for the tests here
 
 
 @pytest.fixture

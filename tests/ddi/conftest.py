@@ -15,11 +15,10 @@ from cloud.processes import Cloud as Stores
 from tests import databases
 from tests.cloud.conftest import database_url, registration
 from tests.cloud.fleet import Cloud
-from tests.cloud_fixtures import cloud_stores
 from tools import release as releases
 from tools.release_build import pack
 
-__all__ = ["cloud_stores", "database_url", "registration"]  # fixtures, for the tests here
+__all__ = ["database_url", "registration"]  # fixtures, for the tests here
 
 BOARD = "gateway"
 BUNDLE = bytes(range(256)) * 400  # 102,400 bytes

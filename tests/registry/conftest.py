@@ -7,9 +7,8 @@ import pytest
 from tests.cloud import conftest
 from tests.cloud.conftest import database_url
 from tests.cloud.fleet import WAIT_S, Cloud
-from tests.cloud_fixtures import cloud_stores
 
-__all__ = ["cloud_stores", "database_url"]
+__all__ = ["database_url"]
 
 connected = conftest.registration
 

@@ -1,4 +1,3 @@
 from tests.cloud.conftest import cloud, database_url, empty_database_url, registration
-from tests.cloud_fixtures import cloud_stores
 
-__all__ = ["cloud", "cloud_stores", "database_url", "empty_database_url", "registration"]
+__all__ = ["cloud", "database_url", "empty_database_url", "registration"]
