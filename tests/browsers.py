@@ -11,6 +11,7 @@ OPTIONS = (
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
+    "--no-proxy-server",
 )
 
 

@@ -6,30 +6,19 @@ With FIELDREC_SCREENSHOTS=1 the pictures in docs/images are taken anew.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browsers import browser
 from tests.conftest import ROOT
 from tests.page.conftest import PIN, START_S, WRONG, Device, made
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+__all__ = ["browser"]  # a fixture, for the tests here
+
 PHONE = {"width": 390, "height": 844}
 PICTURES = ROOT / "docs/images" if os.environ.get("FIELDREC_SCREENSHOTS") else None
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"]
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +62,7 @@ def sign_in(page) -> None:
 
 
 def note(page, text: str) -> None:
-    playwright.expect(page.get_by_role("status")).to_contain_text(text, timeout=10_000)
+    page.get_by_role("status").filter(has_text=text).wait_for(timeout=10_000)
 
 
 def tab(page, name: str, heading: str | None = None) -> None:
