@@ -121,6 +121,9 @@ def _page(app: FastAPI, path: str, view: type[View], more: dict) -> None:
         ui.page_title(f"{shown.title} · Fieldrec")
         ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_PATH}">{_THEME}')
         client.content.style("padding: 0; display: block")
+        quasars = client.content.parent_slot
+        assert quasars
+        quasars.parent.props("role=presentation")  # it is a <main>, and so is what we put into it
         await shown.begin(client)
         return None
 

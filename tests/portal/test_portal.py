@@ -267,5 +267,6 @@ def test_everything_has_a_name_and_fits(lab, fleet, campaign, open_tab, options)
     ):
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_role("main")).to_have_count(1)
         assert page.evaluate(NAMELESS) == []
         assert page.evaluate(WIDER) == 0, path
