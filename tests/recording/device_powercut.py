@@ -11,7 +11,7 @@ import json
 import sys
 from time import ticks_ms
 
-from tests.powercut import device_setup  # noqa: F401  # the board's power-up
+from tests.powercut.device_setup import whole  # first: it is the board's power-up, too
 
 # isort: split
 import machine
@@ -171,7 +171,7 @@ class Worker:
 def main(folder, seconds, points):
     machine._power_up()  # type: ignore[attr-defined]
     flash = machine._images["flash.img"]  # type: ignore[attr-defined]
-    machine._images["flash.img"] = io.BytesIO(flash.read())  # type: ignore[attr-defined]  # others use the file
+    machine._images["flash.img"] = io.BytesIO(whole(flash))  # type: ignore[attr-defined]  # others use the file
     wanted = None
     if points != "all":
         with open(points) as file:
