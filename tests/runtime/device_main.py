@@ -5,6 +5,7 @@ self-test fails}. Each start prints what it did; the last one turns the board of
 """
 
 import asyncio
+import gc
 import json
 
 from bootloader import bootctl, start
@@ -25,6 +26,7 @@ async def live(watchdog):
     from board.parts import load
 
     board = load("virtual")
+    gc.threshold(-1)  # as app.main, when all is loaded
     with open("/life.json") as file:
         told = json.load(file)
     feeding = asyncio.create_task(feed(watchdog))
