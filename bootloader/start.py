@@ -9,7 +9,7 @@ from board.watchdog import Watchdog
 from bootloader import bootctl
 from bootloader.modules import unload
 
-_TIDY = const(8192)  # bytes: while modules load, a collection after each so many keeps them close together
+_TIDY = const(32768)  # bytes: while modules load, a collection after each so many keeps them close together
 _STAY = ("bootloader", "bootloader.bootctl", "bootloader.modules", "bootloader.start")
 
 # what the app is told of its start

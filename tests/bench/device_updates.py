@@ -100,7 +100,7 @@ class App:
 
 
 async def update(image, options):
-    gc.threshold(8192)  # as bootloader/start has it while what stays is loaded
+    gc.threshold(32768)  # as bootloader/start has it while what stays is loaded
     from app.online import Online
 
     flash = Flash(image)
