@@ -63,6 +63,13 @@ class Desk:
     def level(self, signal: str) -> int:
         return self.ask("news", {})["world"]["levels"][signal]
 
+    def wait_level(self, signal: str, level: int) -> None:
+        """An order of the panel's reaches the board a little later than it is drawn."""
+        deadline = time.monotonic() + 10
+        while self.level(signal) != level:
+            assert time.monotonic() < deadline, f"{signal} does not become {level}"
+            time.sleep(0.02)  # the board can only be asked
+
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):

@@ -94,7 +94,7 @@ def test_recording_until_the_battery_is_pulled_with_a_key_held(desk, page):
     light(page, "LED_REC", False)
     page.keyboard.up("1")
     expect(page.locator("[data-key=PWR_SW1]")).to_have_attribute("aria-pressed", "false")
-    assert desk.level("PWR_SW1") == 1
+    desk.wait_level("PWR_SW1", 1)
     switch(page, "USB host", True)
     page.get_by_role("button", name="Put battery in").click()
     is_in(page, "IDLE")
@@ -105,10 +105,10 @@ def test_a_tab_that_is_closed_lets_its_key_go(desk, page, new_tab):
     other.locator("[data-key=PWR_SW2]").focus()
     other.keyboard.down(" ")
     expect(page.locator("[data-key=PWR_SW2]")).to_have_attribute("aria-pressed", "true")
-    assert desk.level("PWR_SW2") == 0
+    desk.wait_level("PWR_SW2", 0)
     other.close()
     expect(page.locator("[data-key=PWR_SW2]")).to_have_attribute("aria-pressed", "false")
-    assert desk.level("PWR_SW2") == 1
+    desk.wait_level("PWR_SW2", 1)
 
 
 def test_the_board_is_started_again_with_a_key_held(desk, page):
@@ -120,7 +120,7 @@ def test_the_board_is_started_again_with_a_key_held(desk, page):
     desk.start_board()
     expect(page.locator(".trouble")).to_be_hidden(timeout=15_000)
     expect(page.locator("[data-key=PWR_SW2]")).to_have_attribute("aria-pressed", "false")
-    assert desk.level("PWR_SW2") == 1
+    desk.wait_level("PWR_SW2", 1)
 
 
 def test_what_a_person_changes_reaches_the_board(desk, page):
