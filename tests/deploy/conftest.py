@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cloud.processes import Cloud as Stores
+from tests import databases
 from tests.cloud_fixtures import cloud_of_pairs
 from tests.deploy.processes import Fleet
 
@@ -20,8 +20,6 @@ def stores() -> Iterator[Stores]:
 
 @pytest.fixture
 async def fleet(stores: Stores, tmp_path: Path) -> AsyncIterator[Fleet]:
-    with psycopg.connect(stores.settings.postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
+    databases.clear(stores)
     async with AsyncExitStack() as stack:
         yield Fleet(stores, tmp_path, stack)

@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cloud.processes import Cloud as Stores
 from cloud.registration import app as registration
+from tests import databases
 from tests.cloud.fleet import Cloud, serving
 from tests.cloud_fixtures import cloud_of_pairs
 
@@ -26,9 +26,7 @@ def stores() -> Iterator[Stores]:
 @pytest.fixture
 async def cloud(stores: Stores, tmp_path: Path) -> AsyncIterator[Cloud]:
     """Both services once; the database is the embedded one's own, so that the broker's keeper sees it."""
-    with psycopg.connect(stores.settings.postgres_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
+    databases.clear(stores)
     async with AsyncExitStack() as stack:
         cloud = Cloud(stores, stores.settings.postgres_url, tmp_path, stack)
         await cloud.start_registration()
