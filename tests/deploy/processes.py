@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from cloud.embedded import ports
 from cloud.embedded.python import ROOT, Service
 from cloud.processes import Cloud as Stores
 from tests.cloud.fleet import Cloud
-from tests.faults.lab import free_port
 
 _KNOWN = "timeout graceful shutdown exceeded"  # of versions that waited for idle clients to say goodbye
 
@@ -21,7 +21,7 @@ class Process(Service):
     def __init__(
         self, stores: Stores, service: str, instance: int, database_url: str, folder: Path, code: Path = ROOT
     ):
-        port = free_port()
+        port = ports.free(1)[0]
         self.service, self.code, self.stores = service, code, stores
         own = {"POSTGRES_URL": database_url, f"{service.upper()}_PORT": str(port), "INSTANCE": str(instance)}
         if instance == 1 and code != ROOT:

@@ -13,14 +13,13 @@ import pytest
 
 from cloud import trust
 from cloud.deploy import etcd, prepare
-from cloud.embedded import mosquitto
+from cloud.embedded import mosquitto, ports
 from cloud.embedded.broker import Broker
 from cloud.embedded.python import ROOT, ask_health
 from cloud.embedded.server import NotReady
 from cloud.ota.leader import Election
 from cloud.tasks import background
 from tests.cloud.fleet import WAIT_S
-from tests.faults.lab import free_port
 from tools import keys
 
 
@@ -63,7 +62,7 @@ async def until_it_answers(process: subprocess.Popen, ask, folder: Path) -> None
 async def test_broker_of_the_image_takes_a_service(prepared, tmp_path):
     if words := mosquitto.missing():
         pytest.skip(words)
-    port, pki = free_port(), prepared / "pki"
+    port, pki = ports.free(1)[0], prepared / "pki"
     (kept := prepared / "mosquitto").chmod(0o755)
     command = [sys.executable, "-m", "cloud.deploy.broker", f"--port={port}", f"--folder={kept}"]
     command += [f"--server={pki / 'server.pem'}", f"--client={pki / 'service-broker.pem'}"]
@@ -77,7 +76,7 @@ async def test_broker_of_the_image_takes_a_service(prepared, tmp_path):
 
 
 async def test_etcd_behind_tls_elects(prepared, tmp_path):
-    port, pki = free_port(), prepared / "pki"
+    port, pki = ports.free(1)[0], prepared / "pki"
     command = etcd.command(tmp_path / "etcd", pki / "server.pem", pki / "server.key", "127.0.0.1", port)
     url = f"https://127.0.0.1:{port}"
     with running(command, tmp_path) as process:

@@ -1,7 +1,6 @@
 """A cloud in processes, a fleet in this one, and campaigns while servers are harmed."""
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,6 +11,7 @@ import httpx
 import psycopg
 
 from cloud import pki
+from cloud.embedded import ports
 from cloud.embedded.server import Server
 from cloud.processes import Cloud
 from tests.cloud.fleet import release_file
@@ -134,7 +134,7 @@ async def lab(
     fleet = Fleet(Where("127.0.0.1", cloud.ports["broker"], str(cloud.ca)), made, parts, timing)
     headers = {"Authorization": f"Bearer {cloud.admin_token}"}
     trusted = ssl.create_default_context(cafile=cloud.ca)
-    other = SecondOta("ota-2", cloud.data, free_port(), cloud.environ_of("ota")) if second else None
+    other = SecondOta("ota-2", cloud.data, ports.free(1)[0], cloud.environ_of("ota")) if second else None
     try:
         if other:
             await asyncio.to_thread(other.start)
@@ -149,12 +149,6 @@ async def lab(
     finally:
         if other:
             await asyncio.to_thread(other.stop)
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
 
 
 _AT_WORK = """

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cloud.embedded import ports
 from tools.virtual.interpreter import MICROPYTHON
 
 ROOT = Path(__file__).parents[2]
@@ -159,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
 def broker(authority: Authority, port: int = 0) -> Iterator[int]:
     """A real broker that takes only clients with a certificate of the authority; its port."""
     loop = asyncio.new_event_loop()
-    port = port or free_port()
+    port = port or ports.free(1)[0]
     listener = {
         "type": "tcp",
         "bind": f"127.0.0.1:{port}",
@@ -195,14 +196,6 @@ async def _cancel_the_rest() -> None:
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def device_command(script: Path, *args: object, heap: str = "1M") -> list[str]:

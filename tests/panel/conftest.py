@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud.embedded import ports
 from tests.browsers import browser
 from tools.virtual import service
 
@@ -22,24 +23,23 @@ class Desk:
 
     def __init__(self, folder: Path):
         self.port = folder / "board"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        (self._http,) = ports.free(1)
+        self.url = f"http://127.0.0.1:{self._http}"
         self._log = (folder / "log").open("w")
         self.start_board()
-        self._panel = self._start("panel", "--http", self.url.rpartition(":")[2])
-        self._wait_for_panel(int(self.url.rpartition(":")[2]))
+        self._panel = self._start("panel", "--http", str(self._http))
+        self._wait_for_panel()
 
     def _start(self, *words: str) -> subprocess.Popen:
         command: list[str | Path] = [_FIELDREC, "board", words[0], "--port", self.port, *words[1:]]
         env = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
         return subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, env=env)
 
-    def _wait_for_panel(self, port: int) -> None:
+    def _wait_for_panel(self) -> None:
         deadline = time.monotonic() + 30
         while True:
             try:
-                return socket.create_connection(("127.0.0.1", port)).close()
+                return socket.create_connection(("127.0.0.1", self._http)).close()
             except ConnectionRefusedError:
                 assert self._panel.poll() is None and time.monotonic() < deadline, "the panel does not start"
                 time.sleep(0.05)  # that a port is open can only be tried
