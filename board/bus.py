@@ -76,7 +76,7 @@ class Part:
             raise self._broken(error, register) from None
 
     def write_word(self, register, value):
-        """Errors as `read_word`."""
+        """Errors as `read_into`."""
         high, low = value >> 8, value & 0xFF
         self._buffer[0], self._buffer[1] = (high, low) if self._big else (low, high)
         try:

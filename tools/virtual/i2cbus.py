@@ -20,7 +20,6 @@ FAULTS = {
     "stuck_sda": 0,  # clocks on SCL until SDA is let go
     "stuck_scl": 0,
 }
-_LET_GO = {"sda": 1, "scl": 1}
 _REST_CLOCKS = 7
 _EIO, _ENODEV, _ETIMEDOUT = 5, 19, 116
 
@@ -41,7 +40,7 @@ class Bus:
     def __init__(self, world, state):
         self._world = world
         self._state = state
-        self._pulls = dict(_LET_GO)  # what the board's pins do
+        self._pulls = {"sda": 1, "scl": 1}  # what the board's pins do; 1 is letting go
         self._make()
 
     def _make(self):
@@ -109,7 +108,7 @@ class Bus:
             self._state["synced"] = True  # STOP
 
     def release(self):
-        self._pulls = dict(_LET_GO)
+        self._pulls = {"sda": 1, "scl": 1}
 
     def _hold(self, clocks):
         self._state.update({"held": clocks, "synced": False})
@@ -118,7 +117,7 @@ class Bus:
 
     def wait_us(self, address):
         """How long the clock is held low in a transfer; None if a line stays low, and nothing can be sent."""
-        if self._state["held"] or self._state["fault"] == "stuck_scl" or self._pulls != _LET_GO:
+        if not self.level("scl") or not self.level("sda"):
             return None
         return self.part.stretch_us if address == self._address else 0
 
