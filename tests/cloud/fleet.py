@@ -22,6 +22,8 @@ from cryptography.x509.oid import NameOID
 from fastapi import FastAPI
 from psycopg.rows import dict_row
 
+from cloud.embedded import ports
+from cloud.embedded.python import Service
 from cloud.ota import app as ota
 from cloud.processes import Cloud as Stores
 from cloud.registration import app as registration
@@ -72,6 +74,15 @@ class Cloud:
 
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.stores.ca))
+
+    def ota_service(self, **more: str) -> Service:
+        """The OTA service as a process of its own, on this test's database; not yet started. `more`: variables.
+
+        Not on the port of these stores: nobody has listened there, so that it may be taken by now.
+        """
+        (port,) = ports.free(1)
+        own = {"FIELDREC_POSTGRES_URL": self.database_url, "FIELDREC_OTA_PORT": str(port)}
+        return Service("ota", self.folder, port, self.stores.environ_of("ota") | own | more)
 
     def new_ota(self, client_id: str = "service-ota") -> FastAPI:
         return ota.create_app(self._as("ota"), self.clock, client_id, LEASE_S)

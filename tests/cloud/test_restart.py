@@ -14,9 +14,7 @@ DEVICES = 6
 
 @pytest.fixture
 def service(registration: Cloud):
-    """The OTA service in a process of its own, on this test's database."""
-    environ = registration.stores.environ_of("ota") | {"FIELDREC_POSTGRES_URL": registration.database_url}
-    service = Service("ota", registration.folder, registration.stores.ports["ota"], environ)
+    service = registration.ota_service()
     service.start()
     yield service
     service.stop()

@@ -18,7 +18,6 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cloud.embedded.python import Service
 from tests.cloud.fleet import Cloud, Device
 from tests.ddi.conftest import BOARD, Ddi, bundle_file
 from tests.ddi.swu import Signer, make
@@ -44,11 +43,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 async def running(registration: Cloud) -> AsyncIterator[Ddi]:
     """The OTA service as a process of its own, behind TLS, which tells devices to come each second."""
-    environ = registration.stores.environ_of("ota") | {
-        "FIELDREC_POSTGRES_URL": registration.database_url,
-        "FIELDREC_DDI_POLL_S": "1",
-    }
-    service = Service("ota", registration.folder, registration.stores.ports["ota"], environ)
+    service = registration.ota_service(FIELDREC_DDI_POLL_S="1")
     service.start()
     headers, verify = {"Authorization": f"Bearer {registration.stores.admin_token}"}, registration.tls()
     try:
@@ -63,7 +58,7 @@ async def running(registration: Cloud) -> AsyncIterator[Ddi]:
 @pytest.fixture
 async def bad_link(running: Ddi) -> AsyncIterator[LinkProxy]:
     """Each connection is reset when so much has come over it."""
-    proxy = LinkProxy(running.cloud.stores.ports["ota"], lambda _: Fault("drop", RESET_AT))
+    proxy = LinkProxy(running.cloud.ota.base_url.port, lambda _: Fault("drop", RESET_AT))
     await proxy.start()
     yield proxy
     await proxy.stop()
@@ -77,7 +72,7 @@ class Gateway:
         self.content = os.urandom(300_000)
         self._signer = Signer()
         (home / "signer.pem").write_bytes(self._signer.pem)
-        url, ca = f"https://127.0.0.1:{port or ddi.cloud.stores.ports['ota']}", ddi.cloud.stores.ca
+        url, ca = f"https://127.0.0.1:{port or ddi.cloud.ota.base_url.port}", ddi.cloud.stores.ca
         (home / "swupdate.cfg").write_text(CONFIG.format(home=home, id=device, url=url, ca=ca, login=login))
 
     def release(self, ddi: Ddi, signer: Signer | None = None, version: str = "2.0.0") -> Path:
