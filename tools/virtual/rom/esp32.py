@@ -8,6 +8,7 @@ WAKEUP_ALL_LOW = False
 WAKEUP_ANY_HIGH = True
 
 _BLOCK, _PAGE = 4096, 256
+_OUTSIDE = (-0x104, "ESP_ERR_INVALID_SIZE")
 _PROG_US, _ERASE_US = 350, 45_000  # per 128 bytes and per block, W25Q64 class
 # by size: room for what is there, and how it is when erased; the sizes that littlefs programs by, and a page
 _ROOMS = {size: (bytearray(size), b"\xff" * size) for size in (1, 32, 64, 96, 128, 256)}
@@ -55,8 +56,12 @@ class Partition:
         return (self._type, self._subtype, self._offset, self._size, self._label, False)
 
     def readblocks(self, block_num, buf, offset=0):
-        self._file.seek(self._at(block_num, offset, len(buf)))
-        self._file.readinto(buf)
+        at = block_num * _BLOCK + offset  # `_at` without its call: a start of the app reads some 60,000 times
+        if at < 0 or at + len(buf) > self._size:
+            raise OSError(*_OUTSIDE)
+        file = self._file
+        file.seek(self._offset + at)
+        file.readinto(buf)
 
     def writeblocks(self, block_num, buf, offset=None):
         if offset is None:  # the simple interface erases first
@@ -93,7 +98,7 @@ class Partition:
     def _at(self, block, offset, size):
         at = block * _BLOCK + offset
         if at < 0 or at + size > self._size:
-            raise OSError(-0x104, "ESP_ERR_INVALID_SIZE")
+            raise OSError(*_OUTSIDE)
         return self._offset + at
 
     def _operation(self, at, data, cost_us):
