@@ -6,6 +6,7 @@ It is in NORMAL mode: a board that is on draws more than the 10 mA under which i
 ADDRESS = 0x55
 
 _CONTROL, _TEMPERATURE, _VOLTAGE, _FLAGS, _CURRENT, _SOC, _DIE = 0x00, 0x02, 0x04, 0x06, 0x10, 0x1C, 0x1E
+_KEPT = {_VOLTAGE: "voltage", _FLAGS: "flags", _CURRENT: "current", _SOC: "soc"}
 _CONTROL_STATUS, _DEVICE_TYPE, _SET_CFGUPDATE, _RESET, _SOFT_RESET = 0x0000, 0x0001, 0x0013, 0x0041, 0x0042
 _INITCOMP, _WDRESET = 0x0080, 0x4000
 _ITPOR, _CFGUPMODE, _BAT_DET = 0x0020, 0x0010, 0x0008
@@ -13,7 +14,7 @@ _ITPOR, _CFGUPMODE, _BAT_DET = 0x0020, 0x0010, 0x0008
 _PERIOD_US = 1_000_000
 _POWER_UP_US = 250_000  # until it answers
 _BUS_FREE_US = 66
-_PER_SECOND = 2  # of each standard command
+_PACE_US = 1_000_000  # in which each standard command may come twice
 _DIE_OVER_CELL_C = 3.0  # it sits on the board, not on the cell
 
 
@@ -57,8 +58,10 @@ class Bq27427:
     def read(self, register, buf, wrong):
         if register != _CONTROL and not self._within_pace(register):
             self._watchdog_reset()
+        word = 0
         for i in range(len(buf)):
-            word = self._word((register + i) & ~1, wrong)
+            if not i or not (register + i) & 1:
+                word = self._word((register + i) & ~1, wrong)
             buf[i] = word >> 8 if (register + i) & 1 else word & 0xFF
 
     def write(self, register, data):
@@ -77,11 +80,15 @@ class Bq27427:
             self.power_on(self._world.now_us)
 
     def _within_pace(self, command):
+        """Of each command it keeps when it came last and last but one: a third within a second is too many."""
         now_us = self._world.now_us
-        asked = [entry for entry in self.state["asked"] if now_us - entry[1] < 1_000_000]
-        asked.append([command, now_us])
-        self.state["asked"] = asked
-        return sum(1 for entry in asked if entry[0] == command) <= _PER_SECOND
+        for asked in self.state["asked"]:
+            if asked[0] == command:
+                _, first_us, asked[1] = asked
+                asked[2] = now_us
+                return now_us - first_us >= _PACE_US
+        self.state["asked"].append([command, -_PACE_US, now_us])
+        return True
 
     def _watchdog_reset(self):
         self.power_on(self._world.now_us)
@@ -94,8 +101,7 @@ class Bq27427:
             return self.state["status"] | _INITCOMP
         if register in (_TEMPERATURE, _DIE):
             return int((self._world.temp_c + _DIE_OVER_CELL_C + 273.15) * 10)
-        values = {_VOLTAGE: "voltage", _FLAGS: "flags", _CURRENT: "current", _SOC: "soc"}
-        return self.state.get(values.get(register), 0) & 0xFFFF
+        return self.state.get(_KEPT.get(register), 0) & 0xFFFF
 
     def _measure(self, now_us):
         self.state["voltage"] = int(self._world.cell_mv() + 0.5)
