@@ -10,9 +10,9 @@ class Effects:
     def __init__(self, app):
         self._app = app
 
-    def enter(self, state, effect):
+    def enter(self, state, effect, why):
         self._app.board.memory.update(state=state)
-        self._app.online.event("transition", to=state)
+        self._app.online.event("transition", to=state, why=why)
         _ENTER[state](self, effect)
 
     def leave(self, state):

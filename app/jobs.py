@@ -72,12 +72,12 @@ def after_boot(job, record):
 
 
 class Jobs:
-    """`install(job, new_url, progress)` does the update, `event(kind, ...)` tells, `reset(reason)` restarts."""
+    """`install(job, new_url, progress)` does the update, `reset(reason)` restarts."""
 
-    def __init__(self, device_id, install, event, reset, log, root=""):
+    def __init__(self, device_id, install, reset, log, root=""):
         self.unreadable = 0
-        self._id, self._install, self._event = device_id, install, event
-        self._reset, self._log, self._path = reset, log, root + "/data/job.json"
+        self._id, self._install, self._reset = device_id, install, reset
+        self._log, self._path = log, root + "/data/job.json"
         self._job = config.read_json(self._path, None)  # what `parse` gives, and status, step, ..., told
         self._url = None
         self._start_ms = ticks_ms()

@@ -32,11 +32,11 @@ class App:
         self.effects = Effects(self)
         self.machine = states.Machine(decision["state"], self.effects, self.log)
         self.discharge = Discharge(board.load, self.machine.fire, self.log)
-        self.safety = Safety(board, self.settings, self.machine, self.discharge, self.log)
         self.device_id = device["id"]
         board.torn = unfinished.folders
         self.versions = {"app": slot.version, "runtime": board.runtime_version()}
         self.online = Online(self, device, slot.slot)
+        self.safety = Safety(board, self.settings, self.machine, self.discharge, self.log, self.online.event)
         self._turns = 0
         self._tasks: dict = {}
 

@@ -49,7 +49,7 @@ class Network:
         self._ctx = ctx
         self._telemetry = Telemetry(device_id, ctx.status, ctx.private, ctx.heartbeat_s)
         self.event = self._telemetry.event
-        self.jobs = Jobs(device_id, self._install, self.event, ctx.reset, ctx.log, ctx.root)
+        self.jobs = Jobs(device_id, self._install, ctx.reset, ctx.log, ctx.root)
         self.jobs.settle(bootctl.load(ctx.root))
         self._control = Control(ctx, self._rotate)
         self._mqtt = Client(device_id, self._on_message, self._telemetry.will())

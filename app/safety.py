@@ -28,9 +28,10 @@ RULES = (
 class Safety:
     """The last good values are the medians of the last five samples: `vbat_mv`, `temp_decic`; and `soc_pct`."""
 
-    def __init__(self, board, settings, machine, discharge, log):
+    def __init__(self, board, settings, machine, discharge, log, event):
         self._gauge, self._thermistor = board.gauge, board.thermistor
-        self._settings, self._machine, self._discharge, self._log = settings, machine, discharge, log
+        self._settings, self._machine, self._discharge = settings, machine, discharge
+        self._log, self._event = log, event
         self._dwells = Dwells(board.memory)
         self._voltages: list = []
         self._temperatures: list = []
@@ -83,6 +84,7 @@ class Safety:
         if self._fault_since_ms is None:
             self._fault_since_ms = now_ms
             self._log.warning(str(error))
+            self._event("fault", code=error.code, detail=str(error))
         self.fault_code = error.code
         if self._machine.state == states.DISCHARGE:
             self._discharge.fault(now_ms)

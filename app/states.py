@@ -55,7 +55,7 @@ class Machine:
 
     def start(self):
         """Enter the first state."""
-        self._effects.enter(self.state, "")
+        self._effects.enter(self.state, "", "start")
 
     def fire(self, trigger):
         """Take the way of `trigger`, if there is one from here; True if there was."""
@@ -64,11 +64,12 @@ class Machine:
             return False
         target, effect = way
         source = self.state
-        self._log.info(f"state {source} -> {target} ({' '.join(str(t) for t in trigger)})")
+        why = " ".join(str(t) for t in trigger)
+        self._log.info(f"state {source} -> {target} ({why})")
         if target != source:
             self._effects.leave(source)
             self.state = target
-            self._effects.enter(target, effect)
+            self._effects.enter(target, effect, why)
         elif effect:
             self._effects.act(effect)
         return True

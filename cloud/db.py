@@ -66,13 +66,15 @@ async def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[int
     on, and may be started again. Without this line no older program works on its database (docs/deploy.md).
     """
     files = {int(path.name[:4]): path for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
-    applied = []
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
-        for version in await _missing(connection, files):
-            await _apply(connection, version, files[version])
-            applied.append(version)
-    return applied
+    applied: list[int] = []
+    while True:  # a transaction for each: none holds the tables of another while it waits
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+            missing = await _missing(connection, files)
+            if not missing:
+                return applied
+            await _apply(connection, missing[0], files[missing[0]])
+        applied.append(missing[0])
 
 
 def oldest(path: Path) -> int:

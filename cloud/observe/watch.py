@@ -60,8 +60,6 @@ async def ready(request: Request) -> JSONResponse:
     missing = [name for name, bus in buses(state).items() if not bus.connected.is_set()]
     if not await state.database.answers():
         missing.append("database")
-    if getattr(state, "draining", False):
-        missing.append("it is being stopped")
     return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
 

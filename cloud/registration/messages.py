@@ -38,6 +38,7 @@ class Heartbeat(BaseModel):
     uptime_s: Big = 0
     mem_free: Big = 0
     counters: Annotated[dict[Word, int | float], Field(max_length=64)] = {}
+    fault: Word = ""  # the code of a sensor's fault that goes on
 
 
 class Event(BaseModel):

@@ -95,7 +95,7 @@ SELECT d.id,
      FROM presence WHERE device_id = d.id) AS presence,
     (SELECT jsonb_build_object('v', 1, 'state', state, 'vbat_mv', vbat_mv, 'soc_pct', soc_pct,
         'temp_decic', temp_decic, 'slot', slot, 'uptime_s', uptime_s, 'mem_free', mem_free,
-        'counters', counters,
+        'counters', counters, 'fault', fault,
         'versions', jsonb_build_object('app', app_version, 'runtime', runtime_version),
         'received_at', received_at)
      FROM heartbeats WHERE device_id = d.id ORDER BY received_at DESC LIMIT 1) AS heartbeat

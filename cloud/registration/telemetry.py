@@ -109,12 +109,12 @@ STATES = ("presence", "heartbeat")  # what a device's last state is made of
 
 _INSERT_HEARTBEATS = """
 INSERT INTO heartbeats (device_id, received_at, state, vbat_mv, soc_pct, temp_decic, app_version,
-                        runtime_version, slot, uptime_s, mem_free, counters)
+                        runtime_version, slot, uptime_s, mem_free, counters, fault)
 SELECT device_id, received_at, state, vbat_mv, soc_pct, temp_decic, versions->>'app', versions->>'runtime',
-       slot, uptime_s, mem_free, counters
+       slot, uptime_s, mem_free, counters, fault
 FROM jsonb_to_recordset(%s) AS h (device_id text, received_at timestamptz, state text, vbat_mv integer,
     soc_pct integer, temp_decic integer, versions jsonb, slot text, uptime_s bigint, mem_free bigint,
-    counters jsonb)
+    counters jsonb, fault text)
 """
 
 _UPDATE_VERSIONS = """

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from cloud import audit
+from cloud.db import CHANGE
 
 
 async def chain(lab) -> list[dict]:
@@ -48,6 +49,17 @@ async def test_rows_of_many_at_once_make_one_chain(lab):
     await lab.tick()
     rows = await chain(lab)
     assert audit.check(rows)[0] == 160 and len({row["why"] for row in rows}) == 160
+
+
+async def test_no_words_of_a_device_look_like_the_mark_of_a_change(lab):
+    words = f"it said so{CHANGE}{'0' * 64}"
+    await lab.run(
+        "INSERT INTO audit (at, who, what, subject, why) VALUES (now(), 'device:x', 'job.FAILED', 'job:1', %s)",
+        words,
+    )
+    await lab.tick()
+    rows = await chain(lab)
+    assert audit.check(rows)[0] == 1 and rows[0]["why"] == words.replace(CHANGE, " ")
 
 
 async def test_a_changed_row_is_found(sealed):

@@ -24,17 +24,17 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_of_many_at_once_one_migrates(empty_database_url, folder):
     applied = await asyncio.gather(*(run(empty_database_url, folder) for _ in range(5)))
-    assert sorted(applied) == [[], [], [], [], [1, 2]]
+    assert sorted(version for each in applied for version in each) == [1, 2]
     (folder / "0003_three.sql").write_text("CREATE TABLE three (id integer);")
     assert await run(empty_database_url, folder) == [3]
 
 
-async def test_broken_migration_leaves_nothing(empty_database_url, folder):
+async def test_broken_migration_leaves_nothing_of_itself(empty_database_url, folder):
     (folder / "0003_broken.sql").write_text("CREATE TABLE three (id integer); SELECT nonsense;")
     with pytest.raises(psycopg.errors.UndefinedColumn):
         await run(empty_database_url, folder)
     (folder / "0003_broken.sql").write_text("CREATE TABLE three (id integer);")
-    assert await run(empty_database_url, folder) == [1, 2, 3]
+    assert await run(empty_database_url, folder) == [3]
 
 
 async def test_newer_database_or_late_file_is_refused(empty_database_url, folder):

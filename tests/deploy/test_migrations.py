@@ -82,9 +82,10 @@ async def test_an_older_program_starts_again_beside_what_only_adds(connection, t
 async def test_nobody_waits_behind_a_migration_for_a_table(connection, stores, tmp_path, monkeypatch):
     monkeypatch.setattr(db, "LOCK_WAIT_MS", 200)
     monkeypatch.setattr(db, "LOCK_PAUSE_S", 0.5)
-    (tmp_path / "0001_one.sql").write_text(_ONE)
+    (tmp_path / "0001_one.sql").write_text(f"{_ONE} CREATE TABLE two (id integer);")
     await db.migrate(connection, tmp_path)
-    (tmp_path / "0002_two.sql").write_text("-- oldest: 0001\nALTER TABLE one ADD COLUMN b text;")
+    (tmp_path / "0002_two.sql").write_text("-- oldest: 0001\nALTER TABLE two ADD COLUMN b text;")
+    (tmp_path / "0003_one.sql").write_text("-- oldest: 0002\nALTER TABLE one ADD COLUMN b text;")
     url = stores.settings.postgres_url
     async with await psycopg.AsyncConnection.connect(url) as backup:
         await backup.execute("SELECT FROM one")  # as a backup does, whose transaction goes on
@@ -93,6 +94,7 @@ async def test_nobody_waits_behind_a_migration_for_a_table(connection, stores, t
             await service.execute("SET statement_timeout = 1000")
             for _ in range(20):
                 await service.execute("INSERT INTO one VALUES (1)")
+                await service.execute("INSERT INTO two VALUES (1)")  # done with, while the next one waits
                 await asyncio.sleep(0.05)
         assert not migrating.done()
-    assert await migrating == [2]
+    assert await migrating == [2, 3]

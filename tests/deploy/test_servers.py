@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cloud import trust
 from cloud.deploy import etcd, prepare
@@ -21,6 +22,7 @@ from cloud.ota.leader import Election
 from cloud.tasks import background
 from tests.cloud.fleet import WAIT_S
 from tools import keys
+from tools.commands.cloud import app as cloud_commands
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +88,7 @@ async def test_etcd_behind_tls_elects(prepared, tmp_path):
         async with background(election.run(), "election"):
             await asyncio.wait_for(elected.wait(), WAIT_S)
             assert election.revision
+        env = {"FIELDREC_ETCD_URL": url, "FIELDREC_CA_CERT": str(pki / "ca.pem")}
+        asked = ["config", "url_life_s", "90", "--data", str(tmp_path / "none")]
+        said = await asyncio.to_thread(CliRunner().invoke, cloud_commands, asked, env=env)
+        assert said.output.split()[:2] == ["url_life_s", "90"]

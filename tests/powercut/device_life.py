@@ -138,7 +138,7 @@ class App:
     async def _run(self):
         self._settings = Settings(self._log)
         self._set(0)
-        self._jobs = Jobs("dev-0001", self._install, self._event, self._reset, self._log.info)
+        self._jobs = Jobs("dev-0001", self._install, self._reset, self._log.info)
         self._jobs.settle(bootctl.load())
         self._cloud.connect(self._jobs)
         parts = (self._jobs.report(self._cloud), self._jobs.work(self._cloud), self._cloud.serve(), self._trial(),
@@ -204,9 +204,6 @@ class App:
             self._watch.setting(number)
             self._settings.change(name, value)
             self._watch.was_set(number)
-
-    def _event(self, kind, **fields):
-        return
 
     def _reset(self, reason):
         self._log.info("reset: " + reason)

@@ -86,7 +86,7 @@ class Said:
 
 
 def device(root):
-    return jobs.Jobs("dev-1", None, None, None, print, root)
+    return jobs.Jobs("dev-1", None, None, print, root)
 
 
 def folder():

@@ -48,7 +48,10 @@ _JOB = _message(
     url={**_TEXT, "description": "Presigned, for GET with Range; empty for the way back."},
     url_expires={"type": ["string", "null"], "format": "date-time"},
     size={"type": "integer", "minimum": 0},
-    forced={"type": "boolean", "description": "Not to be deferred, and also to an older version."},
+    forced={
+        "type": "boolean",
+        "description": "Also to a version that is not newer. The device may put it off all the same.",
+    },
     wait_s={"type": "integer", "minimum": 0, "description": "Begin no sooner: the server spreads a fleet."},
     action={"enum": ["back"], "description": "To the other slot, without a download."},
     trace={**_TEXT, "description": "W3C traceparent, to be given back with each report; a device need not."},

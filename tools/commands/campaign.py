@@ -49,6 +49,10 @@ def create(
     error_threshold: Annotated[float, typer.Option(help="Share of a group's jobs that halts.")] = 0.1,
     success_threshold: Annotated[float, typer.Option(help="Share that lets the next group go.")] = 1.0,
     deadline_s: Annotated[int | None, typer.Option(help="From now.")] = None,
+    step_timeout_s: Annotated[
+        int, typer.Option(help="A device at work that is silent so long has failed.")
+    ] = 600,
+    deferral_timeout_s: Annotated[int, typer.Option(help="The same while it puts the job off.")] = 604_800,
     dry_run: Annotated[bool, typer.Option(help="Only say who would get it, and who not.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,6 +79,8 @@ def create(
         "error_threshold": error_threshold,
         "success_threshold": success_threshold,
         "deadline_s": deadline_s,
+        "step_timeout_s": step_timeout_s,
+        "deferral_timeout_s": deferral_timeout_s,
     }
     with asking("ota", *context.obj) as service:
         asked["release"] = digest_of(service, release)

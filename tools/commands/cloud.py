@@ -214,15 +214,18 @@ def config(
     """Show or change what the services follow while they run, in etcd."""
     import httpx
 
-    from cloud import liveconfig
+    from cloud import liveconfig, trust
     from cloud.processes import running
 
     found = running(data) or {"urls": {}}
+    ca = os.environ.get("FIELDREC_CA_CERT")
     url = os.environ.get("FIELDREC_ETCD_URL") or found["urls"].get("etcd")
     with explained(httpx.HTTPError):
         if not url:
             raise ValueError(f"nothing runs in {data}, and FIELDREC_ETCD_URL is not set")
-        with httpx.Client(base_url=url, trust_env=False) as etcd:
+        with httpx.Client(
+            base_url=url, trust_env=False, verify=trust.context(Path(ca)) if ca else True
+        ) as etcd:
             if value:
                 liveconfig.put(etcd, name, value)
             elif unset:

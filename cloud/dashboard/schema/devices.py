@@ -38,6 +38,7 @@ class Heartbeat:
     uptime_s: BigInt
     mem_free: BigInt
     counters: JSON
+    fault: str = strawberry.field(description="The code of a sensor's fault that goes on; empty for none.")
 
 
 @strawberry.type(description="The mean of a stretch of time, for a plot.")
@@ -213,5 +214,6 @@ def heartbeat_of(told: dict) -> Heartbeat:
         at=at if at.tzinfo else at.replace(tzinfo=UTC),
         app_version=versions.get("app", ""),
         runtime_version=versions.get("runtime", ""),
+        fault=told.get("fault", ""),
         **same,
     )
