@@ -124,7 +124,7 @@ async def test_statements_of_a_campaign(lab, statements):
 
 async def test_a_devices_page(lab):
     device = await lab.device()
-    await device.heartbeat(state="RECORDING", soc_pct=61)
+    await device.heartbeat(state="RECORDING", soc_pct=61, fault="T01")
     await device.say("events", kind="transition", to="RECORDING", at="2026-01-01T00:00:00Z")
     await lab.until(bool, "SELECT 1 FROM device_states WHERE device_id = %s AND soc_pct = 61", device.id)
     await lab.until(bool, "SELECT 1 FROM events WHERE device_id = %s", device.id)
@@ -134,6 +134,7 @@ async def test_a_devices_page(lab):
         61,
         61,
     )
+    assert page["heartbeat"]["fault"] == "T01"
     assert {"kind": "transition", "title": "RECORDING"} in page["timeline"]
     assert page["events"]["edges"][0]["node"]["kind"] == "transition" and page["why"]
     assert (await lab.ask(DEVICE, id="none-such")).only is None
@@ -147,6 +148,6 @@ query ($id: ID!) { campaign(id: $id) {
 """
 DEVICE = """
 query ($id: ID!) { device(id: $id) {
-  state heartbeat { socPct counters } history(hours: 1) { socPct } timeline { kind title } why
+  state heartbeat { socPct counters fault } history(hours: 1) { socPct } timeline { kind title } why
   events { edges { node { kind body } } } } }
 """
