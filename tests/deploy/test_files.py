@@ -82,6 +82,9 @@ def test_each_setting_is_said_or_has_a_default_that_is_written_down(containers, 
     assert [each.name for each in left if each.default is MISSING] == []
     words = (ROOT / "docs/deploy.md").read_text()
     assert sorted(each.name for each in left if f"`{variable(each.name)}`" not in words) == []
+    portals = {name for each in containers[where] if each.name == "portal" for name in each.environ}
+    unsaid = {variable(each.name) for each in fields(PortalSettings)} - portals
+    assert sorted(name for name in unsaid if f"`{name}`" not in words) == []
     every: set[str] = {each.name for kind in (Settings, PortalSettings) for each in fields(kind)}
     assert sorted(said - {variable(name) for name in every}) == []
 

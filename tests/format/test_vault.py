@@ -42,6 +42,19 @@ def test_vault_signs_a_release_that_verifies(server, signed, signing_keys):
     assert manifest["version"] == "1.1.0" and keyid in release.inspect(signed)["signed_by"]
 
 
+def test_a_token_needs_what_is_written_down_and_no_more(server, signed, monkeypatch):
+    """As in docs/signing.md."""
+    rules = {"transit/keys/app": "read", "transit/sign/app/sha2-256": "update"}
+    policy = "".join(f'path "{path}" {{ capabilities = ["{may}"] }}\n' for path, may in rules.items())
+    server.put("sys/policies/acl/signer", json={"policy": policy}).raise_for_status()
+    asked = {"policies": ["signer"], "no_default_policy": True}
+    token = server.post("auth/token/create", json=asked).raise_for_status().json()["auth"]["client_token"]
+    monkeypatch.setenv("VAULT_TOKEN", token)
+    assert release.sign(signed, "vault:transit/app") == trust.keyid(signers.public_of("vault:transit/app"))
+    with pytest.raises(SignerError, match="permission denied"):
+        signers.public_of("vault:transit/rsa")
+
+
 def test_a_version_of_the_key_is_a_key_of_its_own(server):
     server.post("transit/keys/app/rotate").raise_for_status()
     first, second, latest = (
