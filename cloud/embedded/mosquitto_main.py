@@ -43,10 +43,8 @@ class Broker:
 
     def start(self) -> None:
         command = [PROGRAM, "-c", str(self.folder / "mosquitto.conf")]
-        # its output goes where ours goes
-        self.process = process.spawn(
-            command, log=Path("/proc/self/fd/2"), user=process.unprivileged_user(), environ={}
-        )
+        # its output goes where ours goes; that may be another user's, and not to be opened anew
+        self.process = process.spawn(command, log=2, user=process.unprivileged_user(), environ={})
         handle = os.pidfd_open(self.process.pid)
         asyncio.get_running_loop().add_reader(handle, self._died, handle)
 

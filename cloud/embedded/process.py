@@ -61,15 +61,18 @@ def unprivileged_user() -> User | None:
 def spawn(
     command: list[str],
     *,
-    log: Path,
+    log: Path | int,
     environ: Mapping[str, str] | None = None,
     user: User | None = None,
     death_signal: int = signal.SIGTERM,
 ) -> subprocess.Popen:
-    """Starts `command`, its output appended to `log`; it gets `death_signal` when this process ends."""
+    """Starts `command`, its output appended to `log` (a file, or an open descriptor).
+
+    It gets `death_signal` when this process ends.
+    """
     run_as = f"{user.uid}:{user.gid}" if user else f"{os.geteuid()}:{os.getegid()}"
     launch = [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), str(int(death_signal)), run_as, *command]
-    with log.open("ab") as output:
+    with open(log, "ab", closefd=not isinstance(log, int)) as output:
         return _spawner.submit(
             subprocess.Popen,
             launch,
