@@ -15,7 +15,7 @@ demo: $(READY) ## Show the whole chain working on three virtual boards, each ste
 	@$(BIN)/fieldrec demo
 
 test: lint ## Check style and types, then run all tests
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: style types types-device types-rig ## Check style and types, of host code and of device code
 
@@ -24,7 +24,7 @@ style: $(READY)
 	@$(BIN)/ruff format -q --check .
 
 types: $(READY)
-	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary --num-workers 2
 
 types-device types-rig: types-%: $(READY)
 	@$(BIN)/mypy --no-error-summary --config-file mypy-$*.ini

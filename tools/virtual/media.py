@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import hashlib
+import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,24 +17,84 @@ from tools.virtual import chip
 from tools.virtual.processor import interpret, version
 
 SD_BYTES = 64 << 20
+_KEPT = 16  # boards to copy from
 
 
 def make(folder: Path, files: Mapping[str, Path | bytes], runtime: bytes | None) -> None:
-    """Flash and card of a new board in `folder`; `files` by their path on the board."""
+    """Flash and card of a new board in `folder`; `files` by their path on the board.
+
+    Boards with the same files are common: they are copied from the first one that this process has made.
+    """
+    contents = {
+        target: content if isinstance(content, bytes) else content.read_bytes()
+        for target, content in sorted(files.items())
+    }
+    runtime = runtime or espimage.make(version())
+    first = _first(_key(contents, runtime))
+    if not first.exists():
+        with tempfile.TemporaryDirectory(dir=first.parent, ignore_cleanup_errors=True) as new:
+            _make(Path(new), contents, runtime)
+            Path(new).rename(first)
     folder.mkdir(parents=True, exist_ok=True)
-    chip.prepare(folder, runtime or espimage.make(version()))
+    for image in first.iterdir():
+        _copy(image, folder / image.name)
+
+
+def _make(folder: Path, contents: Mapping[str, bytes], runtime: bytes) -> None:
+    chip.prepare(folder, runtime)
     with open(folder / "sd.img", "wb") as image:
         image.truncate(SD_BYTES)
     with tempfile.TemporaryDirectory() as loose:
         arguments = []
-        for i, (target, content) in enumerate(sorted(files.items())):
-            if isinstance(content, bytes):
-                source = Path(loose) / str(i)
-                source.write_bytes(content)
-            else:
-                source = content
+        for i, (target, content) in enumerate(contents.items()):
+            source = Path(loose) / str(i)
+            source.write_bytes(content)
             arguments.append(f"{source}={target}")
         interpret("mkimage.py", str(folder), *arguments)
+
+
+def _key(contents: Mapping[str, bytes], runtime: bytes) -> str:
+    whole = hashlib.sha256(runtime)
+    for target, content in contents.items():
+        whole.update(f"\n{target} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
+
+
+def _first(key: str) -> Path:
+    """Where the first board with this content is, or is to be; only those that were used last are kept."""
+    folder = _firsts()
+    for old in sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime_ns)[:-_KEPT]:
+        shutil.rmtree(old)
+    if (found := folder / key).exists():
+        os.utime(found)
+    return found
+
+
+@functools.cache
+def _firsts() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="fieldrec-boards-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """What was written of a file; the rest of it takes no room, here and there."""
+    with open(source, "rb") as read, open(target, "wb") as write:
+        size, at = os.fstat(read.fileno()).st_size, 0
+        write.truncate(size)
+        while (at := _data_from(read.fileno(), at)) < size:
+            end = os.lseek(read.fileno(), at, os.SEEK_HOLE)
+            os.lseek(read.fileno(), at, os.SEEK_SET)
+            os.lseek(write.fileno(), at, os.SEEK_SET)
+            while at < end:
+                at += os.sendfile(write.fileno(), read.fileno(), None, end - at)
+
+
+def _data_from(file: int, at: int) -> int:
+    try:
+        return os.lseek(file, at, os.SEEK_DATA)
+    except OSError:  # there is none any more
+        return 1 << 62
 
 
 def read_back(folder: Path, medium: str) -> dict[str, bytes]:
