@@ -63,7 +63,7 @@ def _pico_wires() -> dict:
 @contextmanager
 def pico(folder: Path) -> Iterator[Bench]:
     with SimulatedPico(_pico_wires()) as simulated:
-        rig = open_rig({"backend": "pico", "port": simulated.port})
+        rig = open_rig({"backend": "pico", "port": simulated.port, "limits": {"uncertainty_us": 100_000}})
 
         def lose() -> None:
             rig.press("PWR_SW2", 10)  # 6,000 edges in 30 ms: the ring holds 1024

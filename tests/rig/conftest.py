@@ -4,6 +4,9 @@ import pytest
 
 from hil.pico_rig import PicoRig
 from hil.sim import SimulatedPico
+from hil.timebase import Limits
+
+PATIENT = Limits(uncertainty_us=100_000)  # the simulated one answers when the host has time for it
 
 
 @pytest.fixture
@@ -26,8 +29,8 @@ def connect():
     """`connect(port, ...)`: the host end of it."""
     made: list[PicoRig] = []
 
-    def make(port, **options) -> PicoRig:
-        made.append(PicoRig(port, **options))
+    def make(port, limits=PATIENT, **options) -> PicoRig:
+        made.append(PicoRig(port, limits=limits, **options))
         return made[-1]
 
     yield make
