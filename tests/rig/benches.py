@@ -75,7 +75,7 @@ def pico(folder: Path) -> Iterator[Bench]:
 
 @contextmanager
 def gpiod(folder: Path) -> Iterator[Bench]:
-    chip = FakeChip({17: [(23, 0, False), (22, 5000, True)], 7: [(24, 0, False)]}, buffer_size=8)
+    chip = FakeChip({17: [(23, 0, False), (22, 5000, True)], 7: [(24, 0, False)]}, buffer_size=32)
     rig = GpiodRig(
         "/dev/fake", keys={"PWR_SW1": 17, "PWR_SW2": 18}, loop=7, power=5,
         sense={"PWR_SW1": 23, "LED_STATE": 22, "LOOP_IN": 24}, gpiod=chip,
