@@ -73,12 +73,18 @@ async def test_a_campaign_from_its_plan_to_its_end(new_fleet, fieldrec, publish)
         await fleet.all_online(20)
         planned = await fieldrec("campaign", "create", digest[:8], *groups, *only, "--dry-run")
         assert planned.splitlines()[0] == "fieldrec 61.1.0 for 8 devices, 0 approvals needed"
-        campaign = number(await fieldrec("campaign", "create", "fieldrec@61.1.0", *groups, *only))
+        patience = ("--step-timeout-s", "900", "--deferral-timeout-s", "3600")
+        campaign = number(await fieldrec("campaign", "create", "fieldrec@61.1.0", *groups, *only, *patience))
         watched = (await fieldrec(*WATCH, campaign)).splitlines()
         assert watched[-1] == "SUCCEEDED" and "rest 6 of 6, 0 failed, SUCCEEDED" in watched[-2]
         shown = await fieldrec("campaign", "show", campaign)
         assert f"digest {digest}" in shown and re.search(r"rest +SUCCEEDED +6 devices  6 SUCCEEDED", shown)
-        assert json.loads(await fieldrec("campaign", "show", campaign, "--json"))["status"] == "SUCCEEDED"
+        told = json.loads(await fieldrec("campaign", "show", campaign, "--json"))
+        assert (told["status"], told["step_timeout_s"], told["deferral_timeout_s"]) == (
+            "SUCCEEDED",
+            900,
+            3600,
+        )
         assert f"{campaign} SUCCEEDED  fieldrec 61.1.0" in await fieldrec("campaign", "list")
         why = await fieldrec("campaign", "why", fleet.ids[0])
         assert why == "no campaign brings it an app release now\n"
