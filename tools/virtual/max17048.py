@@ -47,6 +47,8 @@ class Max17048:
 
     def next_us(self):
         """When a conversion will change the alert line; None if none will."""
+        if (self._world.ocv_mv, self._world.duty) == self._measured:
+            return None  # what is measured has not changed, nor what came of it
         return self._due_us if self._due_alerts() & ~self.state["status"] else None
 
     @property
