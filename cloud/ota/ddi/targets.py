@@ -22,6 +22,7 @@ def _device_id(text: str) -> str:
 
 
 DeviceId = Annotated[str, AfterValidator(_device_id)]
+After = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]
 
 
 class NewTarget(BaseModel, extra="forbid"):
@@ -60,7 +61,7 @@ async def create(asked: NewTarget, request: Request) -> dict:
 
 
 @router.get("", dependencies=READ)
-async def targets(request: Request, after: Annotated[str, Field(max_length=64)] = "") -> dict:
+async def targets(request: Request, after: After = "") -> dict:
     """A page in order of their ids; `next` is the `after` of the following page, or null."""
     async with request.app.state.pool.connection() as connection:
         rows = await (await connection.execute(_LIST, [after, PAGE + 1])).fetchall()
