@@ -123,6 +123,7 @@ async def test_target_of_an_enrolled_device_needs_no_board(ddi):
         f"device {known!r} is of board gateway, not esp32s3",
     )
     assert (await ddi.cloud.ota.post("/v1/targets", json={"id": "Gw 1", "board": BOARD})).status_code == 422
+    assert (await ddi.cloud.ota.get("/v1/targets", params={"after": "gw\0"})).status_code == 422
 
 
 async def test_tokens_are_an_admins_to_make(ddi):
