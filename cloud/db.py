@@ -25,6 +25,7 @@ OPEN_TIMEOUT_S = 30.0
 CHANGE = "\x1f"  # in an audit row's `why`: behind it is the hash of what changed
 # `why` as a reader is shown it, in SQL; a row that has lost what changed keeps the mark, which tells (cloud/audit.py)
 WHY = "CASE WHEN before IS NULL AND after IS NULL THEN why ELSE left(why, -65) END"
+NO_NUL = r"^[^\x00]*$"  # of text from outside: PostgreSQL takes none with that character
 LOCK_WAIT_MS, LOCK_PAUSE_S, LOCK_TRIES = 2000, 1.0, 200
 _OLDEST = "-- oldest: "  # begins the first line of a migration that older programs can live with
 _MIGRATION_LOCK = 0x6669656C  # "fiel"; one number for everything that changes the schema

@@ -9,14 +9,14 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from cloud.db import Connection
+from cloud.db import NO_NUL, Connection
 from cloud.web import Refused
 from wire import semver
 
 IDS_MAX = 100_000
 PARKED_AT = 3  # failures of the same release
 
-Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
 
 
 class Filter(BaseModel, extra="forbid"):

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from cloud import audit
 from cloud.access import READ
+from cloud.db import NO_NUL
 
 PAGE_MAX = 5_000
 
@@ -17,7 +18,7 @@ async def rows(
     request: Request,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1_000,
-    subject: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    subject: Annotated[str | None, Query(max_length=200, pattern=NO_NUL)] = None,
 ) -> dict:
     """Sealed rows in the order of the chain; `unsealed` are still to be added to it.
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from cloud.bus import Message
 from cloud.changes import Tell, nobody
-from cloud.db import Connection, Pool
+from cloud.db import NO_NUL, Connection, Pool
 from cloud.observe import metrics, tracing
 from cloud.ota.notifier import URL_LIFE_S, Notifier
 from cloud.web import Clock
@@ -38,8 +38,8 @@ class Update(BaseModel):
     status: Literal["QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "CANCELED"]
     step: Annotated[str, AfterValidator(_step)] = ""
     progress_pct: Annotated[int, Field(ge=0, le=100)] = 0
-    detail: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
-    deferred: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    detail: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = ""
+    deferred: Annotated[str, Field(max_length=200, pattern=NO_NUL)] = ""
     trace: Annotated[str, BeforeValidator(tracing.valid)] = ""  # of jobs/notify, given back as it was
 
     @model_validator(mode="after")

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
+from cloud.db import NO_NUL
 from cloud.ota.choice import Filter, Word
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Words = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Words = Annotated[str, Field(max_length=500, pattern=NO_NUL)]
 YEAR_S = 366 * 86400
 
 

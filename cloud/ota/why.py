@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 
 from cloud.access import OPERATE, READ
-from cloud.db import Connection, audit
+from cloud.db import NO_NUL, Connection, audit
 from cloud.ota.admission import IN_WINDOW
 from cloud.ota.choice import PARKED_AT, Filter, selects, target_of, unfit
 from cloud.web import Refused, utc_text
@@ -14,7 +14,7 @@ from cloud.web import Refused, utc_text
 CAMPAIGNS_MAX = 100
 _A = {"app": "an app", "runtime": "a runtime"}
 
-DeviceId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+DeviceId = Annotated[str, Path(min_length=1, max_length=64, pattern=NO_NUL)]
 
 router = APIRouter()
 

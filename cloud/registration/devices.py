@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from cloud.access import ADMINISTER, OPERATE, READ
-from cloud.db import Connection, audit
+from cloud.db import NO_NUL, Connection, audit
 from cloud.registration import certificates
 from cloud.registration.fields import Board, ForDevices, Group, LabelName, LabelValue, Version, Why
 from cloud.registration.known import lock_devices
@@ -23,7 +23,7 @@ router = APIRouter()
 class Wanted(BaseModel, extra="forbid"):
     """Which devices, page by page. `label` is NAME=VALUE, or NAME for any value; all that are given must hold."""
 
-    after: Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")] = ""
+    after: Annotated[str, Field(max_length=64, pattern=NO_NUL)] = ""
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
     board: Board | None = None
     version: Version | None = None

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from cloud import pki
+from cloud.db import NO_NUL
 
 IDS_MAX = 1000  # devices in one request
 
@@ -21,7 +22,7 @@ Group = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]  
 LabelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,31}$")]
 LabelValue = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
 Csr = Annotated[str, Field(max_length=8192)]  # base64 of DER
-Why = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Why = Annotated[str, Field(max_length=500, pattern=NO_NUL)]
 
 
 class Versions(BaseModel):

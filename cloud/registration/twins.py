@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from cloud.access import OPERATE, READ
 from cloud.bus import Bus, BusDown
-from cloud.db import Connection, Pool, audit
+from cloud.db import NO_NUL, Connection, Pool, audit
 from cloud.registration.fields import DeviceId, ForDevices
 from cloud.registration.known import lock_devices
 from cloud.web import Refused
@@ -29,7 +29,7 @@ def _of_the_cloud(name: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Text = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Field(max_length=64, pattern=NO_NUL)]
 Number = Annotated[int, Field(ge=-_INT53, le=_INT53)]
 Value = bool | Number | Text
 
@@ -51,7 +51,7 @@ class Reported(BaseModel):
     version: Number
     settings: Annotated[dict[Name, Value], Field(max_length=SETTINGS_MAX)]
     refused: Annotated[
-        dict[Name, Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]],
+        dict[Name, Annotated[str, Field(max_length=200, pattern=NO_NUL)]],
         Field(max_length=SETTINGS_MAX),
     ] = {}
 

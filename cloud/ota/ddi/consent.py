@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 
-from cloud.db import audit
+from cloud.db import NO_NUL, audit
 from cloud.ota.ddi import actions
 from cloud.ota.ddi.access import Controller, NeedController
 from cloud.ota.ddi.describe import deployment, link
@@ -17,7 +17,7 @@ from cloud.ota.ddi.feedback import Confirmation, deferral, words_of
 from wire import topics
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
-Text = Annotated[str, Field(max_length=512, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Field(max_length=512, pattern=NO_NUL)]
 
 router = APIRouter(prefix="/confirmationBase")
 

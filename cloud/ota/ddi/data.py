@@ -7,13 +7,13 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 from starlette.datastructures import State
 
-from cloud.db import Connection
+from cloud.db import NO_NUL, Connection
 from cloud.ota.ddi.access import Controller, NeedController
 from cloud.web import Refused
 
 ATTRIBUTES_MAX = 100  # as many as hawkBit takes, and as long
-Text = Annotated[str, Field(max_length=128, pattern=r"^[^\x00]*$")]
-Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Field(max_length=128, pattern=NO_NUL)]
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=NO_NUL)]
 
 router = APIRouter()
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from cloud import pki
 from cloud.access import ADMINISTER, READ, token_hash
-from cloud.db import audit
+from cloud.db import NO_NUL, audit
 from cloud.web import Refused, utc_text
 
 PAGE = 1000
@@ -22,7 +22,7 @@ def _device_id(text: str) -> str:
 
 
 DeviceId = Annotated[str, AfterValidator(_device_id)]
-After = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]
+After = Annotated[str, Field(max_length=64, pattern=NO_NUL)]
 
 
 class NewTarget(BaseModel, extra="forbid"):
