@@ -8,6 +8,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from cloud import db
+from tests import databases
 from tests.deploy import rules
 
 _ONE = "CREATE TABLE one (id integer);"
@@ -58,10 +59,9 @@ def test_what_only_adds_has_to_say_so(sql: str, tmp_path: Path):
 @pytest.fixture
 async def connection(stores):
     """To an empty database."""
+    databases.clear(stores)
     main = stores.settings.postgres_url
     async with await psycopg.AsyncConnection.connect(main, autocommit=True, row_factory=dict_row) as made:
-        await made.execute("DROP SCHEMA public CASCADE")
-        await made.execute("CREATE SCHEMA public")
         yield made
 
 

@@ -10,6 +10,7 @@ from hil.capture import PASS
 from hil.errors import MisuseError, RigFault
 from hil.pico_rig import PicoRig
 from hil.timebase import Limits
+from tests.rig.conftest import PATIENT
 
 LOOP = {"wires": [["LOOP_OUT", "LOOP_IN", 0, 0]]}
 
@@ -129,7 +130,7 @@ def test_a_clock_that_is_known_too_badly_is_refused(pico, connect):
 def test_one_session_after_another(pico):
     path = pico().port
     for _ in range(2):
-        rig = PicoRig(path, limits=Limits(uncertainty_us=100_000))
+        rig = PicoRig(path, limits=PATIENT)
         assert pulse(rig).complete
         rig.close()
 

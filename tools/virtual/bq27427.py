@@ -84,8 +84,7 @@ class Bq27427:
         now_us = self._world.now_us
         for asked in self.state["asked"]:
             if asked[0] == command:
-                _, first_us, asked[1] = asked
-                asked[2] = now_us
+                first_us, asked[1], asked[2] = asked[1], asked[2], now_us
                 return now_us - first_us >= _PACE_US
         self.state["asked"].append([command, -_PACE_US, now_us])
         return True
