@@ -86,7 +86,12 @@ def spawn(
 
 
 def remember(pid_file: Path, pid: int, stop_signal: int) -> None:
-    pid_file.write_text(json.dumps({"pid": pid, "started": _started(pid), "stop_signal": int(stop_signal)}))
+    """For `find` and `stop_remembered`; one that has ended already leaves nothing to be found."""
+    try:
+        started = _started(pid)
+    except ProcessLookupError:
+        return
+    pid_file.write_text(json.dumps({"pid": pid, "started": started, "stop_signal": int(stop_signal)}))
 
 
 def find(pid_file: Path) -> int | None:

@@ -148,6 +148,13 @@ def test_server_that_cannot_start_is_reported_and_the_rest_stopped(data):
     assert not pids(data)
 
 
+def test_a_process_that_ended_at_once_is_not_remembered(tmp_path):
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # a zombie until it is waited for
+    process.remember(tmp_path / "pid", ended.pid, signal.SIGTERM)
+    assert not (tmp_path / "pid").exists() and ended.wait() == 0
+
+
 def test_dead_server_is_noticed(data):
     with stores(data) as cloud:
         os.kill(pids(data)["redis"], signal.SIGKILL)
